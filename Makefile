@@ -1,0 +1,135 @@
+# Weft's build.
+#
+#   make                 src/weft-server, release (-O3 -flto)
+#   make run             install what is missing, build, start the server
+#   make test            install what is missing, build, run every test
+#   make bench           compare with redis-server        make bench-runtime / bench-engine: parts alone
+#   make install         into $(DESTDIR)$(PREFIX)         make clean
+#   SANITIZER=address|thread|undefined   instrumented build   TORTURE=1   yield and steal as often as is legal
+#
+# Each variant has its own folder under build/, so switching between them rebuilds nothing.
+
+PREFIX ?= /usr/local
+CC     ?= gcc
+Q      := $(if $(V),,@)
+
+VARIANT := release
+ifneq ($(SANITIZER),)
+VARIANT := $(SANITIZER)
+else ifneq ($(DEBUG),)
+VARIANT := debug
+endif
+ifneq ($(TORTURE),)
+VARIANT := $(VARIANT)-torture
+endif
+ifneq ($(findstring clang,$(CC)),)
+VARIANT := $(VARIANT)-clang
+endif
+BUILD := build/$(VARIANT)
+
+PKG       := pkg-config
+WARN      := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes
+COMMON    := -std=gnu17 -D_GNU_SOURCE -Isrc -g -pthread -fno-omit-frame-pointer $(WARN) \
+             $(shell $(PKG) --cflags libxxhash liburing 2>/dev/null)
+LIBS      := $(shell $(PKG) --libs liburing 2>/dev/null) -lm -lpthread -ldl -rdynamic
+JEMALLOC  := -l:libjemalloc.a
+
+ifneq ($(SANITIZER),)
+COMMON  += -fsanitize=$(SANITIZER) -DWEFT_SANITIZER -O1
+LDFLAGS += -fsanitize=$(SANITIZER)
+ifeq ($(SANITIZER),undefined)
+COMMON  += -fno-sanitize-recover=all
+endif
+else ifneq ($(DEBUG),)
+COMMON  += -O1 -DWEFT_JEMALLOC
+LIBS    += $(JEMALLOC)
+else
+COMMON  += -O3 -DNDEBUG -DWEFT_JEMALLOC
+ifeq ($(findstring clang,$(CC)),)
+COMMON  += -flto=auto -fno-plt -fno-semantic-interposition
+LDFLAGS += -flto=auto -O3 -no-pie
+COMMON  += -fno-pie
+endif
+LIBS    += $(JEMALLOC)
+endif
+ifneq ($(TORTURE),)
+COMMON  += -DWEFT_TORTURE
+endif
+
+LAYERS  := base runtime types keyspace net persist commands replication scripting server
+SRC     := $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c))
+ASM     := $(wildcard src/runtime/*.S)
+OBJ     := $(SRC:%.c=$(BUILD)/%.o) $(ASM:%.S=$(BUILD)/%.o)
+MAIN    := $(BUILD)/src/server/main.o
+LIBOBJ  := $(filter-out $(MAIN),$(OBJ))
+SERVER  := $(BUILD)/weft-server
+
+.PHONY: all run test test-units bench bench-runtime bench-engine install clean check-layers deps-build deps-test deps-bench FORCE
+.DELETE_ON_ERROR:
+
+all: src/weft-server
+
+# The binary of the variant built last stands at src/weft-server.
+src/weft-server: $(SERVER) FORCE
+	$(Q)cmp -s $< $@ || { cp -f $< $@.new && mv -f $@.new $@; }
+
+$(SERVER): $(OBJ)
+	$(Q)echo "  LINK  $@"; $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+$(BUILD)/src/%.o: src/%.c $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) $(COMMON) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/src/%.o: src/%.S $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  AS    $<"; $(CC) -Isrc -g -c $< -o $@
+
+# Everything depends on the flags it was built with.
+$(BUILD)/flags: FORCE
+	$(Q)mkdir -p $(@D); echo '$(CC) $(COMMON) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+	    echo '$(CC) $(COMMON) $(CFLAGS) $(LDFLAGS)' > $@
+
+-include $(OBJ:.o=.d)
+
+# Unit tests: one program a file, linked with every object but main's. They assert, so never in a release build.
+UNIT_SRC := $(wildcard tests/unit/*.c)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+
+$(BUILD)/libweft.a: $(LIBOBJ)
+	$(Q)rm -f $@; $(AR) rcs $@ $^
+
+$(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libweft.a $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  TEST  $<"; \
+	$(CC) $(COMMON) -UNDEBUG $(CFLAGS) -MMD -MP $< -o $@ $(LDFLAGS) $(BUILD)/libweft.a $(LIBS) \
+	    $(shell $(PKG) --cflags --libs cmocka)
+
+-include $(UNIT_BIN:=.d)
+
+unit-bins: $(UNIT_BIN)
+.PHONY: unit-bins
+
+deps-build:
+	$(Q)deps/install build
+deps-test:
+	$(Q)deps/install build test
+deps-bench:
+	$(Q)deps/install build test bench
+
+run: deps-build
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)exec src/weft-server $(ARGS)
+
+test: deps-test
+	$(Q)tests/run $(TESTS)
+
+check-layers:
+	$(Q)utils/check-layers
+
+bench: deps-bench
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)utils/bench $(BENCH)
+
+install: all
+	install -D -m 755 src/weft-server $(DESTDIR)$(PREFIX)/bin/weft-server
+	install -D -m 644 redis.conf $(DESTDIR)$(PREFIX)/share/weft/redis.conf
+
+clean:
+	rm -rf build src/weft-server tests/tmp
