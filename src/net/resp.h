@@ -62,8 +62,10 @@ enum resp_status resp_next(struct resp_parser *ps, const struct resp_limits *lim
 /* The requests handed out so far are done; unreferenced blobs are freed. */
 void resp_release(struct resp_parser *ps);
 
-/* The text behind "-ERR " of a RESP_ERROR ("Protocol error: ..."), and what the log line shows. */
+/* The text behind "-ERR " of a RESP_ERROR ("Protocol error: ..."), or "": close without an answer (the
+ * query buffer limit). The reason and the bytes that the log line shows. */
 const char *resp_error(const struct resp_parser *ps);
+const char *resp_reason(const struct resp_parser *ps);
 struct slice resp_offending(const struct resp_parser *ps);
 
 /* Bytes buffered and not parsed; bytes of memory held (CLIENT LIST's qbuf, qbuf-free, argv-mem). */
