@@ -67,7 +67,8 @@ SERVER  := $(BUILD)/weft-server
 .PHONY: all run test test-units bench bench-runtime bench-engine install clean check-layers deps-build deps-test deps-bench FORCE
 .DELETE_ON_ERROR:
 
-all: src/weft-server
+# Without a main there is nothing to link yet: the objects alone.
+all: $(if $(wildcard src/server/main.c),src/weft-server,$(OBJ))
 
 # The binary of the variant built last stands at src/weft-server.
 src/weft-server: $(SERVER) FORCE
