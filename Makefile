@@ -3,6 +3,7 @@
 #   make                 src/weft-server, release (-O3 -flto)
 #   make run             install what is missing, build, start the server
 #   make test            install what is missing, build, run every test
+#   make fuzz            the fuzz targets alone, FUZZ_SECONDS=n each
 #   make bench           compare with redis-server        make bench-runtime / bench-engine: parts alone
 #   make install         into $(DESTDIR)$(PREFIX)         make clean
 #   SANITIZER=address|thread|undefined   instrumented build   TORTURE=1   yield and steal as often as is legal
@@ -106,6 +107,18 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libweft.a $(BUILD)/flags
 
 unit-bins: $(UNIT_BIN)
 .PHONY: unit-bins
+
+# Fuzz targets: libFuzzer under address and undefined behaviour sanitizer, over the layers they reach.
+FUZZ_SRC   := $(wildcard src/base/*.c src/types/*.c) src/net/resp.c
+FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -Isrc -g -O1 -pthread -fno-omit-frame-pointer -DWEFT_SANITIZER $(WARN) \
+              -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard src/base/*.h src/types/*.h src/net/*.h)
+	$(Q)mkdir -p $(@D); echo "  FUZZ  $<"; clang $(FUZZ_FLAGS) $< $(FUZZ_SRC) -o $@ -lm
+
+fuzz:
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS)
+.PHONY: fuzz
 
 deps-build:
 	$(Q)deps/install build

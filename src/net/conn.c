@@ -74,8 +74,8 @@ ssize_t conn_fill(struct conn *c)
     return got;
 }
 
-size_t conn_parse(struct conn *c, const struct resp_limits *limits, struct request *batch, size_t max,
-                  enum resp_status *status)
+size_t conn_parse(struct conn *c, const struct resp_limits *limits, struct request *batch,
+                  size_t max, enum resp_status *status)
 {
     size_t n = 0;
     bool full;

@@ -1,5 +1,5 @@
 /*
- * conn.h - one client connection: its socket, parser, reply and what the operating system knows of it.
+ * conn.h - one client connection: its socket, parser, reply and what the system knows of it.
  *
  * A connection belongs to the coroutine that serves it. Fields marked (any) are read by other
  * coroutines for CLIENT LIST and are therefore relaxed atomics, written by their owner only.
@@ -28,19 +28,20 @@ struct conn {
 int conn_open(struct conn *c, int fd, bool is_unix);
 void conn_close(struct conn *c); /* frees everything it holds, not c itself */
 
-/* Reads once, without parking: bytes read, RT_EAGAIN, RT_EOF or an error. Takes a parser if needed. */
+/* Reads once, without parking: bytes read, RT_EAGAIN, RT_EOF or an error. Takes a parser if
+ * it has none. */
 ssize_t conn_fill(struct conn *c);
 
 /* Parses what is there into batch[0 .. max): their number. *status: RESP_MORE (all parsed),
  * RESP_REQUEST (more may be parsed after conn_release()), RESP_ERROR (after the ones returned). */
-size_t conn_parse(struct conn *c, const struct resp_limits *limits, struct request *batch, size_t max,
-                  enum resp_status *status);
+size_t conn_parse(struct conn *c, const struct resp_limits *limits, struct request *batch,
+                  size_t max, enum resp_status *status);
 void conn_release(struct conn *c); /* the batch is done */
 
 /* Sends what the reply holds, as far as it goes without parking: RT_OK, RT_EAGAIN or an error. */
 int conn_flush(struct conn *c);
 
-/* Gives parser and chunks back to the worker if nothing is buffered: true if c holds nothing now. */
+/* Gives parser and chunks back to the worker if nothing is buffered: true if c holds none now. */
 bool conn_make_idle(struct conn *c);
 
 /* "127.0.0.1:6379", "[::1]:6379", "/path:0" of the peer or of ourselves; size >= CONN_ADDR_MAX. */

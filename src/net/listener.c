@@ -5,9 +5,9 @@
  *   one owner                  two: the caller and the accepting coroutine; the last frees it
  *
  * Invariants
- *  1. Once started, the accepting coroutine alone uses and closes the socket. listener_close() may run
- *     in another thread: it only shuts the descriptor down, which frees the address at once and makes
- *     accept fail for good.
+ *  1. Once started, the accepting coroutine alone uses and closes the socket. listener_close() may
+ *     run in another thread: it only shuts the descriptor down, which frees the address at once
+ *     and makes accept fail for good.
  *  2. It does so before it sets `closed`, and the coroutine closes the descriptor after it saw
  *     `closed`: the number cannot have been given to another file when it is shut down.
  */
@@ -115,7 +115,8 @@ struct listener *listener_tcp(const char *addr, int port, int backlog, char *err
     return fd < 0 ? NULL : listener_new(fd, bound_port(fd), NULL);
 }
 
-struct listener *listener_unix(const char *path, unsigned perm, int backlog, char *err, size_t err_size)
+struct listener *listener_unix(const char *path, unsigned perm, int backlog, char *err,
+                               size_t err_size)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     int ignored;
@@ -229,7 +230,8 @@ static void accept_loop(void *arg)
     listener_unref(l);
 }
 
-int listener_start(struct listener *l, void (*on_accept)(int fd, bool is_unix, void *arg), void *arg)
+int listener_start(struct listener *l, void (*on_accept)(int fd, bool is_unix, void *arg),
+                   void *arg)
 {
     l->on_accept = on_accept;
     l->arg = arg;

@@ -2,7 +2,7 @@
  * reply.c - chunks, how replies are built in them, and how they go out.
  *
  * A block is one allocation. It holds one chunk, or several when blobs are referenced in between: a
- * chunk ends where a blob is to be sent behind it, and the next one is carved from the block's rest.
+ * chunk ends where a blob is to be sent behind it; the next one is carved from the block's rest.
  *
  *   head                                            tail
  *   chunk --------> chunk ---------> chunk --------> chunk
@@ -11,11 +11,11 @@
  *
  * Invariants
  *  1. The tail references no blob. Its bytes end at reply.p (or at its stop, while muted).
- *  2. Chunks of one block follow each other in the chain; who drops the last of them frees the block.
+ *  2. Chunks of one block follow each other; who drops the last of them frees the block.
  *  3. head and tail are both NULL or both not.
  *
- * An open aggregate keeps OPEN_ROOM bytes free for its header. Closing it moves what followed in that
- * chunk down to the header's end: at most one chunk's worth of bytes, and a chain without gaps.
+ * An open aggregate keeps OPEN_ROOM bytes free for its header. Closing it moves what followed in
+ * that chunk down to the header's end: at most one chunk's worth of bytes, and a chain without gaps.
  */
 #include "net/reply.h"
 
@@ -44,7 +44,8 @@ struct reply_chunk {
 
 /* ---- blocks, and each thread's cache of them ------------------------------------------------ */
 
-/* See the cache of parsers: never inlined, so that no address of a thread's variable outlives a park. */
+/* The functions that touch the cache are never inlined: a caller that parks may go on in another
+ * thread, and must not take the address of this one's variables along. */
 static _Thread_local struct {
     struct reply_chunk *first;
     unsigned n;

@@ -3,7 +3,7 @@
  *
  * Small things are copied into the current chunk; a large blob is referenced and sent from where it
  * lies. Chunks come from a cache of the thread that runs, so an idle connection holds none. A reply
- * is used by one coroutine at a time, or by the owner of a partition on its behalf while it is parked.
+ * is used by one coroutine at a time, or by a partition's owner on its behalf while it is parked.
  *
  * Invariants
  *  1. p <= end; [start of the tail chunk, p) are the bytes of it that wait to be sent.
@@ -41,7 +41,7 @@ size_t reply_pending(const struct reply *r); /* bytes that wait to be sent */
  * was built before stays. Errors are still counted. */
 void reply_mute(struct reply *r, bool on);
 
-/* Makes room for n contiguous bytes in the tail chunk, to be written at p, which the caller moves. */
+/* Makes room for n contiguous bytes in the tail chunk, to be written at p; the caller moves p. */
 void reply_room_slow(struct reply *r, size_t n);
 static inline void reply_room(struct reply *r, size_t n)
 {
@@ -128,8 +128,8 @@ void reply_push(struct reply *r, size_t n);
 void reply_attribute(struct reply *r, size_t pairs); /* RESP3 only */
 void reply_empty_array(struct reply *r);
 
-/* An aggregate whose length is known only later. Any nesting works, over any number of chunks; close
- * in reverse order of opening. Nothing may be flushed while one is open. */
+/* An aggregate whose length is known only later. Any nesting works, over any number of chunks;
+ * close in reverse order of opening. Nothing may be flushed while one is open. */
 struct reply_mark {
     struct reply_chunk *chunk;
     size_t offset;
@@ -139,7 +139,7 @@ void reply_close_array(struct reply *r, struct reply_mark mark, size_t n);
 void reply_close_map(struct reply *r, struct reply_mark mark, size_t pairs);
 void reply_close_set(struct reply *r, struct reply_mark mark, size_t n);
 
-/* "-text\r\n"; the text begins with its code ("ERR ", "WRONGTYPE "); line ends in it become blanks. */
+/* "-text\r\n"; the text begins with its code ("ERR ", "WRONGTYPE "); its line ends become blanks. */
 void reply_error(struct reply *r, const char *text);
 void reply_errorf(struct reply *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -149,7 +149,7 @@ struct reply_mark reply_position(const struct reply *r);
 void reply_rollback(struct reply *r, struct reply_mark mark);
 
 /* Sends: RT_OK all gone, RT_EAGAIN some is left (the peer takes no more now), or an error. Does not
- * park. One writev for everything that fits its vector. *sent (may be NULL) grows by the bytes sent. */
+ * park. One writev for all that fits its vector. *sent (may be NULL) grows by the bytes sent. */
 int reply_flush(struct reply *r, struct sock *s, uint64_t *sent);
 
 /* Gives the chunks back to the cache: true, or false when something waits to be sent. */

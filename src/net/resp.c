@@ -1,5 +1,5 @@
 /*
- * resp.c - the request parser: buffer segments, the argument arena, and the state between two reads.
+ * resp.c - the request parser: buffer segments, argument arena, and the state between two reads.
  *
  * Bytes lie in the newest segment. Arguments are slices into segments, written straight into the
  * arena; a request is a run of the arena.
@@ -10,9 +10,9 @@
  *             0                       ^first             ^used                       ^cap
  *
  * Between two calls the parser is in one of these states:
- *   between requests   left == 0                       the token is nothing, a header or an inline line
+ *   between requests   left == 0                       the token is nothing, a header or a line
  *   argument header    left > 0, len == NO_LEN         the token is a "$n" line
- *   argument bytes     left > 0, len >= 0, no blob     the token is the argument, to be completed here
+ *   argument bytes     left > 0, len >= 0, no blob     the token is the argument, begun
  *   big argument       left > 0, blob != NULL          no token; bytes are read into the blob
  *   failed             error != NULL                   for good
  *
@@ -362,8 +362,8 @@ static bool blank(char c)
     return isspace((unsigned char)c);
 }
 
-/* One quoted part, p behind its opening quote: the byte behind the closing one, or NULL when that is
- * missing or no blank follows. Writes at *out. */
+/* One quoted part, p behind its opening quote: the byte behind the closing one, or NULL when that
+ * is missing or no blank follows. Writes at *out. */
 static const char *take_quoted(const char *p, const char *end, char quote, char **out)
 {
     while (p < end && *p != quote) {

@@ -1,5 +1,5 @@
 /*
- * resp.h - the request parser: RESP arrays of bulk strings, and inline commands. Incremental, zero-copy.
+ * resp.h - the request parser: arrays of bulk strings, and inline commands. Incremental, zero-copy.
  *
  * Bytes are read where resp_space() says, announced with resp_fed(), and taken out as requests with
  * resp_next(). The arguments of a request point into the parser's buffer (or into a blob, for large
@@ -55,15 +55,15 @@ void resp_space(struct resp_parser *ps, char **p, size_t *n);
 void resp_fed(struct resp_parser *ps, size_t n);
 
 /* The next complete request. An empty inline line is skipped. Requests keep being handed out until
- * RESP_MORE, also when the argument array is full (`*full` is then set: release, and call again). */
+ * RESP_MORE, or the argument array is full (`*full` is then set: release, and call again). */
 enum resp_status resp_next(struct resp_parser *ps, const struct resp_limits *limits,
                            struct request *out, bool *full);
 
 /* The requests handed out so far are done; unreferenced blobs are freed. */
 void resp_release(struct resp_parser *ps);
 
-/* The text behind "-ERR " of a RESP_ERROR ("Protocol error: ..."), or "": close without an answer (the
- * query buffer limit). The reason and the bytes that the log line shows. */
+/* The text behind "-ERR " of a RESP_ERROR ("Protocol error: ..."), or "": close without an answer
+ * (the query buffer limit). The reason and the bytes that the log line shows. */
 const char *resp_error(const struct resp_parser *ps);
 const char *resp_reason(const struct resp_parser *ps);
 struct slice resp_offending(const struct resp_parser *ps);
