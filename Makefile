@@ -108,6 +108,23 @@ $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libweft.a $(BUILD)/flags
 unit-bins: $(UNIT_BIN)
 .PHONY: unit-bins
 
+# Stress programs: like unit tests, run longer. Clients of the server link nothing of ours.
+$(BUILD)/stress/%: tests/stress/%.c $(BUILD)/libweft.a $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  TEST  $<"; \
+	$(CC) $(COMMON) -UNDEBUG $(CFLAGS) -MMD -MP $< -o $@ $(LDFLAGS) $(BUILD)/libweft.a $(LIBS) \
+	    $(shell $(PKG) --cflags --libs cmocka)
+
+CLIENT_SRC := $(wildcard tests/hiredis/*.c tests/differential/*.c tests/stress/history.c)
+CLIENT_BIN := $(patsubst %.c,build/clients/%,$(notdir $(CLIENT_SRC)))
+vpath %.c tests/hiredis tests/differential tests/stress
+
+build/clients/%: %.c $(wildcard tests/hiredis/*.h)
+	$(Q)mkdir -p $(@D); echo "  TEST  $<"; \
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g -pthread $(WARN) $< -o $@ $(shell $(PKG) --cflags --libs hiredis)
+
+client-bins: $(CLIENT_BIN)
+.PHONY: client-bins
+
 # Fuzz targets: libFuzzer under address and undefined behaviour sanitizer, over the layers they reach.
 FUZZ_SRC   := $(wildcard src/base/*.c src/types/*.c) src/net/resp.c
 FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -Isrc -g -O1 -pthread -fno-omit-frame-pointer -DWEFT_SANITIZER $(WARN) \
