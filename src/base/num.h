@@ -9,7 +9,8 @@
 
 #define NUM_I64_MAX   21  /* bytes that num_fmt_i64 needs at most, NUL counted */
 #define NUM_DOUBLE_MAX 32 /* num_fmt_double */
-#define NUM_LD_MAX    5200 /* num_fmt_long_double: "%.17Lf" of the largest */
+#define NUM_LD_MAX     5200 /* num_fmt_long_double: "%.17Lf" of the largest */
+#define NUM_LD_TEXT_MAX 5120 /* num_parse_long_double takes less than this */
 
 /* The canonical decimal form only: no sign but '-', no leading zero, no blank, no overflow. */
 bool num_parse_i64(struct slice s, int64_t *out);
