@@ -20,6 +20,7 @@
 #include "base/base.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,7 +40,7 @@ struct thread {
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct list_node registry = {&registry, &registry};
 static int64_t ended;
-static _Atomic size_t peak;
+static atomic_size_t peak;
 static _Thread_local struct thread self;
 
 #ifdef WEFT_JEMALLOC
@@ -108,16 +109,16 @@ size_t mem_used(void)
 
 void mem_sample_peak(void)
 {
-    size_t now = mem_used();
-    size_t was = __atomic_load_n(&peak, __ATOMIC_RELAXED);
-    while (now > was &&
-           !__atomic_compare_exchange_n(&peak, &was, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        continue;
+    size_t used = mem_used();
+    size_t was = atomic_load_explicit(&peak, memory_order_relaxed);
+    while (used > was && !atomic_compare_exchange_weak_explicit(
+                             &peak, &was, used, memory_order_relaxed, memory_order_relaxed)) {
+    }
 }
 
 size_t mem_peak(void)
 {
-    return __atomic_load_n(&peak, __ATOMIC_RELAXED);
+    return atomic_load_explicit(&peak, memory_order_relaxed);
 }
 
 /* ---- allocation ----------------------------------------------------------------------------- */
