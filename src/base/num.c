@@ -22,8 +22,8 @@ static inline bool eight_digits(const char *p, uint64_t *out)
 {
     uint64_t v;
     memcpy(&v, p, 8);
-    if ((((v + 0x0606060606060606u) | v) & 0xf0f0f0f0f0f0f0f0u) != 0x3030303030303030u)
-        return false;
+    uint64_t high = 0xf0f0f0f0f0f0f0f0u, threes = 0x3030303030303030u;
+    if ((v & high) != threes || ((v + 0x0606060606060606u) & high) != threes) return false;
     v &= 0x0f0f0f0f0f0f0f0fu;
     v = (v * 10 + (v >> 8)) & 0x00ff00ff00ff00ffu;
     v = (v * 100 + (v >> 16)) & 0x0000ffff0000ffffu;
@@ -295,9 +295,24 @@ static bool sixteen_digits(double v, char *text)
     return false;
 }
 
+/* The smaller, the fewer bits they have, so any length may be the shortest. */
+static void subnormal_digits(struct shortest *s, double v)
+{
+    char text[NUM_DOUBLE_MAX];
+    int precision = 0;
+    do
+        snprintf(text, sizeof text, "%.*e", precision++, v);
+    while (strtod(text, NULL) != v);
+    from_exponent_form(s, text);
+}
+
 static void many_digits(struct shortest *s, double v)
 {
     char text[NUM_DOUBLE_MAX];
+    if (v < DBL_MIN) {
+        subnormal_digits(s, v);
+        return;
+    }
     snprintf(text, sizeof text, "%.14e", v);
     if (strtod(text, NULL) != v && !sixteen_digits(v, text))
         snprintf(text, sizeof text, "%.16e", v);
