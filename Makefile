@@ -33,7 +33,7 @@ WARN      := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wm
 COMMON    := -std=gnu17 -D_GNU_SOURCE -Isrc -g -pthread -fno-omit-frame-pointer $(WARN) \
              $(shell $(PKG) --cflags libxxhash liburing 2>/dev/null)
 LIBS      := $(shell $(PKG) --libs liburing 2>/dev/null) -lm -lpthread -ldl -rdynamic
-JEMALLOC  := -l:libjemalloc.a
+JEMALLOC  := -l:libjemalloc.a -lm
 
 ifneq ($(SANITIZER),)
 COMMON  += -fsanitize=$(SANITIZER) -DWEFT_SANITIZER -O1

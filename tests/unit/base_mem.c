@@ -145,9 +145,9 @@ static void reports(void **state)
     assert_true(stats.allocated > 0 && stats.active >= stats.allocated);
     assert_true(stats.resident >= stats.active && stats.mapped > 0 && stats.metadata > 0);
     assert_memory_equal(mem_allocator(), "jemalloc-5.", 11);
-    char *big = mem_alloc(64 << 20);
-    memset(big, 1, 64 << 20);
-    mem_free(big);
+    char *many[64];
+    for (int i = 0; i < 64; i++) memset(many[i] = mem_alloc(1 << 20), 1, 1 << 20);
+    for (int i = 0; i < 64; i++) mem_free(many[i]);
     size_t before = mem_rss();
     mem_purge();
     assert_true(mem_rss() + (32 << 20) < before);

@@ -274,7 +274,7 @@ static void check_shortest(double v)
     assert_true(n < NUM_DOUBLE_MAX && out[n] == '\0');
     assert_true(num_parse_double(slice_of(out, n), &back));
     if (back != v) fail_msg("%s is not %.17g", out, v);
-    if (fabs(v) < 0x1p62 && v == (double)(int64_t)v) return; /* integers have all their digits */
+    if (fabs(v) <= 0x1p62 && v == (double)(int64_t)v) return; /* integers have all their digits */
     int digits = 0;
     const char *p = out + (*out == '-');
     while (*p == '0' || *p == '.')
