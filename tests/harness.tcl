@@ -528,7 +528,8 @@ proc read_value {c} {
     set rest [string range $line 1 end]
     switch -- [string index $line 0] {
         + - : - , - ( { return [list value $rest] }
-        - - ! { return [list error [expr {[string index $line 0] eq "-" ? $rest : [read_body $c $rest]}]] }
+        - { return [list error $rest] }
+        ! { return [list error [read_body $c $rest]] }
         # { return [list value [expr {$rest eq "t" ? "true" : "false"}]] }
         _ { return [list value (nil)] }
         $ { return [list value [read_body $c $rest]] }
@@ -553,7 +554,8 @@ proc read_elements {c n} {
     set list {}
     for {set i 0} {$i < $n} {incr i} {
         lassign [read_value $c] kind what
-        lappend list [expr {$kind eq "error" ? "(error) $what" : $what}]
+        if {$kind eq "error"} { set what "(error) $what" } ;# expr would respell numbers
+        lappend list $what
     }
     return $list
 }
