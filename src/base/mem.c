@@ -174,13 +174,18 @@ size_t mem_good_size(size_t n)
 
 #else
 
+/* Sanitizers end the process that asks for more than they support. */
+#define TOO_MUCH ((size_t)1 << 40)
+
 void *mem_try_alloc(size_t n)
 {
+    if (n >= TOO_MUCH) return NULL;
     return count_taken(malloc(at_least_one(n)));
 }
 
 void *mem_try_realloc(void *p, size_t n)
 {
+    if (n >= TOO_MUCH) return NULL;
     size_t before = p ? malloc_usable_size(p) : 0;
     void *moved = count_taken(realloc(p, at_least_one(n)));
     if (moved) count_given(before);
