@@ -109,7 +109,8 @@ size_t entry_free_effort(const struct entry *e);
 struct entry *entry_with_expire(struct entry *e, int64_t ms);
 /* The entry under another key: moves. */
 struct entry *entry_with_key(struct entry *e, struct slice key);
-/* A deep copy under another key (COPY, and snapshots): keeps type, encoding; expiry as given. */
+/* A deep copy under another key (COPY, and snapshots): keeps type, encoding and access field; expiry
+ * as given. A blob is not copied but referenced once more. */
 struct entry *entry_dup(const struct entry *e, struct slice key, int64_t expire_ms);
 
 size_t entry_memory(const struct entry *e, size_t samples); /* bytes, as MEMORY USAGE; 0 samples: all */
@@ -128,13 +129,18 @@ struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b);                /* any thread */
 
 /* The bytes of a string value; integers are printed into tmp (NUM_I64_MAX bytes). */
-struct slice string_view(const struct entry *e, char *tmp);
+static inline struct slice string_view(const struct entry *e, char *tmp)
+{
+    if (LIKELY(entry_is_inline(e))) return slice_of(entry_inline(e), e->v.inline_len);
+    if (e->enc == ENC_BLOB) return slice_of(e->v.blob->data, e->v.blob->len);
+    return slice_of(tmp, num_fmt_i64(tmp, e->v.i));
+}
 size_t string_len(const struct entry *e);
 /* As a number: false when it is none in the canonical form. */
 bool string_to_i64(const struct entry *e, int64_t *out);
 
 /* Overwrites the value, in place if it fits well (returns e), else in a new entry with the same key,
- * expiry and access field (e is freed). */
+ * expiry and access field (e is freed). `value` may not lie in e itself. */
 struct entry *string_set(struct entry *e, struct slice value);
 struct entry *string_set_blob(struct entry *e, struct blob *blob);
 struct entry *string_set_int(struct entry *e, int64_t value);
