@@ -154,8 +154,12 @@ test: deps-test
 check-layers:
 	$(Q)utils/check-layers
 
+# The floor and the clients of the benchmark link nothing of ours.
+build/floor build/bench-client: build/%: utils/%.c
+	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARN) $< -o $@
+
 bench: deps-bench
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all build/floor build/bench-client
 	$(Q)utils/bench $(BENCH)
 
 install: all
