@@ -38,6 +38,7 @@ enum { /* as COMMAND INFO names them; those behind ALL are ours */
     CMD_NOW = 1u << 26,   /* runs at once even inside MULTI (EXEC, DISCARD, WATCH, QUIT, RESET, ...) */
     CMD_OWNS_ITSELF = 1u << 27, /* takes partitions itself (EXEC, WATCH) */
     CMD_SESSION = 1u << 28, /* changes its client: what follows in the batch is looked at anew */
+    CMD_OTHER_DB = 1u << 29, /* changes keys in another database than the selected one (MOVE, COPY) */
 };
 
 enum { /* ACL categories that are not implied by flags or group (@read, @write, @fast, @slow, ... are) */
@@ -66,6 +67,15 @@ struct key_spec {
     const char *notes;
 };
 
+/* How a command comes by its partitions; from its declaration. */
+enum command_shape {
+    SHAPE_ONE,     /* one key, always at the same argument; does not block: the fast path */
+    SHAPE_KEYLESS, /* no keys: owns nothing (CMD_WALK and CMD_OWNS_ITSELF too) */
+    SHAPE_KEYS,    /* any number of keys, or may block */
+    SHAPE_ALL,     /* CMD_ALL */
+};
+
+/* The tables are copied at registration; the ones declared are not looked at again. */
 struct command {
     const char *name; /* lower case; of a subcommand the second word */
     command_fn *run;  /* NULL: a container of subcommands */
@@ -81,6 +91,8 @@ struct command {
     /* Keys that no specification finds (SORT, MIGRATE): writes indexes of arguments to out (at most
      * max; the same with any max), returns how many there are, or -1: not a valid call. */
     int (*find_keys)(uint32_t argc, const struct slice *argv, uint32_t *out, int max);
+    /* With KEY_VARIABLE_FLAGS: the flags of the keys of this very call (SET with and without GET). */
+    uint32_t (*key_flags)(uint32_t argc, const struct slice *argv);
     const struct command *subcommands; /* ends with a name of NULL */
     const char *const *hints;          /* COMMAND's tips, NULL-terminated */
     const char *const *history;        /* version, change, version, change, ..., NULL */
@@ -90,11 +102,16 @@ struct command {
     const struct command *parent;
     char *full_name; /* "client|list" */
     uint32_t id;     /* 0 .. commands_count()-1, for statistics */
+    uint8_t shape;   /* enum command_shape */
+    uint8_t key_at;  /* SHAPE_ONE: the argument that is the key */
+    bool may_ready;  /* may make a key ready that clients wait for */
 };
 
 /* Registers a table (ends with a name of NULL); before the first dispatch. */
 void commands_register(struct command *table);
-void commands_rename(const char *name, const char *to); /* rename-command; "" removes it */
+/* rename-command, before the first dispatch; "" removes it. False: there is no such command, or
+ * `to` is taken. */
+bool commands_rename(const char *name, const char *to);
 /* Registers every family of this layer. */
 void commands_init(void);
 
@@ -126,6 +143,7 @@ enum { /* caller.gate: nonzero bits send a request through the slow path */
     GATE_OTHER = 1u << 4,  /* ask hooks.admit */
 };
 extern _Atomic(uint32_t) commands_gate; /* nonzero: hooks.admit is asked for every command (pause, loading) */
+extern _Atomic(uint32_t) commands_notify; /* nonzero: hooks.changed is told of every change */
 
 enum {
     CALLER_NO_TOUCH = 1u << 0, CALLER_NO_EVICT = 1u << 1, CALLER_DENY_BLOCKING = 1u << 2,
@@ -147,10 +165,16 @@ struct caller { /* embedded in server's session; owned by the client's coroutine
     const struct command *last_command; /* for CLIENT LIST (any reader; relaxed store) */
     struct waiter *_Atomic blocked_on;  /* for CLIENT UNBLOCK: see hooks.wait */
     uint64_t commands;              /* run so far */
+    _Atomic(int32_t) queued;        /* commands in MULTI, -1 outside; (any reader; relaxed) */
+    _Atomic(uint32_t) watching;     /* watched keys (any reader; relaxed) */
 };
 void caller_init(struct caller *caller, struct reply *reply, uint64_t id);
 /* Leaves MULTI and unwatches: at disconnect, RESET. PARKS (takes partitions of watched keys). */
 void caller_reset(struct caller *caller);
+/* CLIENT REPLY: ON can reply at once; what OFF and SKIP reply is dropped. */
+enum caller_reply { CALLER_REPLY_ON, CALLER_REPLY_NONE, CALLER_REPLY_NOT_NEXT };
+void caller_set_reply(struct caller *caller, enum caller_reply mode);
+size_t caller_queue_memory(const struct caller *caller); /* of MULTI, bytes; by its coroutine */
 
 /* ---- one call --------------------------------------------------------------------------------- */
 
@@ -170,6 +194,7 @@ struct call {
     bool in_exec;
     uint32_t dirty;       /* changes made: see call_changed */
     struct waiter *blocked; /* set by call_block */
+    uint64_t inner_errors; /* errors replied by calls inside this one (EXEC): not its own */
 };
 
 /* Lookups of key `k` (one of c->keys). The slot, or NULL when absent. */
@@ -182,10 +207,12 @@ struct part *call_part(struct call *c, const struct key *k);
  * keyspace events and effects. klass: the letter of notify-keyspace-events ('$' strings, 'l' lists,
  * 'g' generic, ...). */
 void call_changed(struct call *c, const struct key *k, char klass, const char *event);
+/* (The key of c->db: who changes one of another database sets c->db to it around the call.) */
 /* A list (zset, stream) at this key came into being or grew: blocked clients may be served after. */
 void call_ready(struct call *c, const struct key *k);
 
-/* Argument parsing with Redis's errors: false: an error was replied. */
+/* Argument parsing with Redis's errors: false: an error was replied. `error`: the text instead of the
+ * usual one (with or without its "ERR "), or NULL. */
 bool call_i64(struct call *c, uint32_t arg, int64_t *out);            /* "value is not an integer or out of range" */
 bool call_i64_range(struct call *c, uint32_t arg, int64_t min, int64_t max, int64_t *out, const char *error);
 bool call_double(struct call *c, uint32_t arg, double *out);          /* "value is not a valid float" */
@@ -194,6 +221,9 @@ void call_syntax_error(struct call *c);
 void call_wrong_type(struct call *c);
 /* HELP of a container command from its cmd->parent->help. */
 void call_help(struct call *c);
+/* "ERR unknown subcommand 'x'. Try CLIENT HELP.", for handlers that look at subcommands themselves. */
+void call_unknown_subcommand(struct call *c);
+void call_wrong_arity(struct call *c);
 
 /* Blocks the client until one of these keys serves it, or the deadline (unix ms; INT64_MAX: never).
  * The handler returns right after. `serve` as in struct waiter; arg is freed with free_arg (may be
@@ -209,7 +239,9 @@ struct block_request {
     void (*free_arg)(void *arg);
     const struct part_set *needs;
 };
-/* False: may not block here (in a transaction or script): the handler replies as for a timeout. */
+/* False: may not block here (in a transaction or script): the handler replies as for a timeout. True:
+ * the handler returns without a reply; it may be run again from its start (see block.c), so it must
+ * not have changed anything before. arg is the handler's own again when it is false. */
 bool call_block(struct call *c, const struct block_request *req);
 /* In serve(): the waiter's client and reply, to build its reply in. */
 struct caller *waiter_caller(struct waiter *w);
@@ -229,7 +261,7 @@ struct command_hooks { /* filled in by server/ */
     int (*wait)(struct caller *caller, struct waiter *w, int64_t deadline_ns, bool *unblock_error);
     /* A call that took longer than commands_slow_us. May not park. */
     void (*slow)(const struct call *c, int64_t us);
-    /* A keyspace event (call_changed), when `notify_mask` is not 0. May not park. */
+    /* A keyspace event (call_changed), while commands_notify is not 0. May not park. */
     void (*changed)(struct call *c, const struct key *k, char klass, const char *event);
 };
 void commands_set_hooks(const struct command_hooks *hooks);
@@ -250,6 +282,10 @@ void command_latency(uint32_t id, uint64_t buckets[LATENCY_BUCKETS]); /* bucket 
 double command_latency_percentile(uint32_t id, double percentile);     /* us */
 void commands_reset_stats(void);
 uint64_t commands_total(void); /* total_commands_processed */
+uint64_t commands_dirty(void); /* changes made since the start: rdb_changes_since_last_save */
+uint64_t commands_error_total(void); /* total_error_replies */
+/* Counts an error reply that no command built (protocol errors): its first word. */
+void commands_count_error(const char *code);
 /* Errors by their first word (errorstats): calls fn for each. */
 void command_errors_each(void (*fn)(const char *code, uint64_t count, void *arg), void *arg);
 
