@@ -1,0 +1,59 @@
+/*
+ * flush.c - emptying databases: FLUSHDB, FLUSHALL.
+ *
+ *   own all -- exchange every table for an empty one -- let go -- [SYNC: wait until the old are freed]
+ *
+ * While everything is owned nothing is freed, so others are held up for some us only, however many
+ * keys there were. SYNC tells the client when the memory is back; it holds up nobody else.
+ */
+#include "commands/keys_internal.h"
+
+#define FLUSH_POLL_NS 500000
+
+static bool parse_mode(struct call *c, bool *sync)
+{
+    *sync = c->argc == 1 || slice_is(c->argv[1], "SYNC");
+    if (c->argc == 1 || (c->argc == 2 && (*sync || slice_is(c->argv[1], "ASYNC")))) return true;
+    call_syntax_error(c);
+    return false;
+}
+
+static void empty_all(struct call *c, int db)
+{
+    for (unsigned i = 0; i < keyspace_parts(); i++)
+        c->dirty += (uint32_t)ks_part_flush(keyspace_part(i), db, true);
+    c->dirty++; /* a change even if there was no key */
+}
+
+/* Until what was waiting to be freed at this moment has been freed. */
+static void wait_freed(void)
+{
+    uint64_t until = ks_lazyfreed() + ks_lazyfree_pending();
+    while (ks_lazyfree_pending() > 0 && ks_lazyfreed() < until)
+        co_sleep(FLUSH_POLL_NS);
+}
+
+static void flush(struct call *c, int db)
+{
+    bool sync;
+    if (!parse_mode(c, &sync)) return;
+    if (walk_owns_all(c)) {
+        empty_all(c, db);
+    } else {
+        keyspace_own_all();
+        empty_all(c, db);
+        keyspace_disown_all();
+        if (sync) wait_freed();
+    }
+    reply_ok(c->r);
+}
+
+void flushdb_command(struct call *c)
+{
+    flush(c, (int)c->db);
+}
+
+void flushall_command(struct call *c)
+{
+    flush(c, -1);
+}
