@@ -144,6 +144,7 @@ enum { /* caller.gate: nonzero bits send a request through the slow path */
 };
 extern _Atomic(uint32_t) commands_gate; /* nonzero: hooks.admit is asked for every command (pause, loading) */
 extern _Atomic(uint32_t) commands_notify; /* nonzero: hooks.changed is told of every change */
+extern _Atomic(size_t) commands_max_string; /* proto-max-bulk-len: no string grows beyond it */
 
 enum {
     CALLER_NO_TOUCH = 1u << 0, CALLER_NO_EVICT = 1u << 1, CALLER_DENY_BLOCKING = 1u << 2,

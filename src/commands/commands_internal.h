@@ -9,8 +9,8 @@
 
 /* ---- families, registered by commands_init() ------------------------------------------------ */
 
-extern struct command string_commands[];        /* string.c */
-extern struct command keys_commands[];          /* keys.c, expire.c, scan.c */
+extern struct command string_commands[];        /* string_table.c */
+extern struct command keys_commands[];          /* keys_table.c */
 extern struct command list_commands[];          /* list_table.c */
 extern struct command transaction_commands[];   /* multi.c */
 extern struct command introspection_commands[]; /* command_cmd.c */

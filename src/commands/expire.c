@@ -17,7 +17,8 @@ static bool parse_conditions(struct call *c, unsigned *only)
     *only = 0;
     for (uint32_t i = 3; i < c->argc; i++) {
         size_t w = 0;
-        while (w < ARRAY_LEN(words) && !slice_is(c->argv[i], words[w])) w++;
+        while (w < ARRAY_LEN(words) && !slice_is(c->argv[i], words[w]))
+            w++;
         if (w == ARRAY_LEN(words)) {
             reply_errorf(c->r, "ERR Unsupported option %.*s", (int)MIN(c->argv[i].n, 128),
                          c->argv[i].p);
@@ -120,7 +121,8 @@ void persist_command(struct call *c)
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-/* Replies -2 for an absent key, -1 for one that lives for ever, else its time counted from base_ms. */
+/* Replies -2 for an absent key, -1 for one that lives for ever, else its time counted from base_ms.
+ */
 static void reply_time(struct call *c, bool seconds, int64_t base_ms)
 {
     struct entry **slot = call_find(c, &c->keys[0], KS_NO_TOUCH);

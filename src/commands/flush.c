@@ -1,7 +1,8 @@
 /*
  * flush.c - emptying databases: FLUSHDB, FLUSHALL.
  *
- *   own all -- exchange every table for an empty one -- let go -- [SYNC: wait until the old are freed]
+ *   own all -- exchange every table for an empty one -- let go -- [SYNC: wait until the old are
+ * freed]
  *
  * While everything is owned nothing is freed, so others are held up for some us only, however many
  * keys there were. SYNC tells the client when the memory is back; it holds up nobody else.

@@ -1,12 +1,13 @@
 /*
- * keys.c - keys, whatever they hold: deleting, asking, renaming, copying, moving. How long they live
- * is in expire.c, walks over all of them in scan.c, emptying databases in flush.c, OBJECT in
+ * keys.c - keys, whatever they hold: deleting, asking, renaming, copying, moving. How long they
+ * live is in expire.c, walks over all of them in scan.c, emptying databases in flush.c, OBJECT in
  * object.c; the declarations are in keys_table.c.
  *
  * Invariants
  *  1. A value that takes long to free is unlinked here and freed in the background.
  *  2. A slot is not used after another key of its database was added or deleted: it is found anew.
- *  3. A list that comes into being under a name (rename, copy, move) is told to those who wait for it.
+ *  3. A list that comes into being under a name (rename, copy, move) is told to those who wait for
+ * it.
  */
 #include "commands/keys_internal.h"
 

@@ -73,7 +73,7 @@ static const struct command object_subcommands[] = {
     {.name = NULL},
 };
 
-struct command key_commands[] = {
+struct command keys_commands[] = {
     {.name = "del", .run = del_command, .arity = -2, .group = "generic", .since = "1.0.0",
      .flags = CMD_WRITE, .acl = ACL_KEYSPACE, .hints = sum_hints,
      .keys = ALL_KEYS(KEY_RM | KEY_DELETE),

@@ -1,14 +1,14 @@
 /*
  * lcs.c - LCS: the longest common subsequence of two strings.
  *
- *            b ->            table[i][j]: the length for the first i bytes of a and the first j of b.
- *        0 0 0 0 0 0         It is filled row by row; the way back from the last corner, along the
- *   a    0 . . . . .         diagonal wherever the bytes are equal, gives the subsequence and its
- *   |    0 . . . \ .         ranges, the last ones first.
+ *            b ->            table[i][j]: the length for the first i bytes of a and the first j of
+ * b. 0 0 0 0 0 0         It is filled row by row; the way back from the last corner, along the a 0
+ * . . . . .         diagonal wherever the bytes are equal, gives the subsequence and its |    0 . .
+ * . \ .         ranges, the last ones first.
  *   v    0 . . . . \
  *
- * The work grows with the product of the lengths, so the strings are copied and the partitions let go
- * before it begins; it yields as it goes (unless a transaction owns everything anyway).
+ * The work grows with the product of the lengths, so the strings are copied and the partitions let
+ * go before it begins; it yields as it goes (unless a transaction owns everything anyway).
  */
 #include "commands/string_internal.h"
 
@@ -87,7 +87,8 @@ static bool make_table(struct lcs *l)
         reply_error(l->c->r, "ERR String too long for LCS");
         return false;
     }
-    if (__builtin_mul_overflow((l->a.n + 1) * (l->b.n + 1), sizeof(uint32_t), &bytes) || bytes > max) {
+    if (__builtin_mul_overflow((l->a.n + 1) * (l->b.n + 1), sizeof(uint32_t), &bytes) ||
+        bytes > max) {
         reply_error(l->c->r, "ERR Insufficient memory, transient memory for LCS exceeds "
                              "proto-max-bulk-len");
         return false;
@@ -119,7 +120,7 @@ static void fill_table(struct lcs *l)
             since += to - j + 1;
             if (since < LCS_SLICE) continue;
             since = 0;
-            if (l->may_yield && co_should_yield()) co_yield();
+            if (l->may_yield && co_should_yield()) co_yield ();
         }
     }
 }

@@ -34,8 +34,8 @@ void object_idletime_command(struct call *c)
     const struct entry *e = subject(c);
     if (!e) return;
     if (keyspace_lfu()) {
-        reply_error(c->r, "ERR An LFU maxmemory policy is selected, idle time not tracked. "
-                          POLICY_NOTE);
+        reply_error(c->r,
+                    "ERR An LFU maxmemory policy is selected, idle time not tracked. " POLICY_NOTE);
     } else {
         reply_int(c->r, ks_idle_seconds(e));
     }

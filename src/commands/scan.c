@@ -1,9 +1,9 @@
 /*
  * scan.c - walks over a database: KEYS, SCAN, RANDOMKEY.
  *
- * A walk goes in steps of a few buckets, each of which takes its partition and lets it go again, and
- * gives up its worker between steps once it had its fair share. So it needs no instant at which all
- * is still, and nobody waits for it.
+ * A walk goes in steps of a few buckets, each of which takes its partition and lets it go again,
+ * and gives up its worker between steps once it had its fair share. So it needs no instant at which
+ * all is still, and nobody waits for it.
  *
  *   step: own -- visit ~ WALK_STEP entries -- disown     (some us)
  *   ... until a fair share (200 us) is over: yield; others run
@@ -19,7 +19,7 @@
 
 static void breathe(const struct call *c)
 {
-    if (!walk_owns_all(c) && co_should_yield()) co_yield();
+    if (!walk_owns_all(c) && co_should_yield()) co_yield ();
 }
 
 /* ---- KEYS ----------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
- * string.c - strings: reading them, whole or in part, and changing them in place. Setting them is in
- * string_set.c, counting in string_num.c, LCS in lcs.c; the declarations are in string_table.c.
+ * string.c - strings: reading them, whole or in part, and changing them in place. Setting them is
+ * in string_set.c, counting in string_num.c, LCS in lcs.c; the declarations are in string_table.c.
  *
  * Invariants
  *  1. No string is longer than commands_max_string, unless that was lowered since.
@@ -154,8 +154,8 @@ void getex_command(struct call *c)
 
 /* ---- changing in place ---------------------------------------------------------------------- */
 
-/* Grows the string in slot to `len` bytes if it is shorter, and returns its bytes for writing; NULL:
- * there is no memory for it (replied). */
+/* Grows the string in slot to `len` bytes if it is shorter, and returns its bytes for writing;
+ * NULL: there is no memory for it (replied). */
 static char *writable(struct call *c, const struct key *k, struct entry **slot, size_t len)
 {
     struct entry *old = *slot;

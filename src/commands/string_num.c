@@ -1,6 +1,6 @@
 /*
- * string_num.c - strings that count: INCR and its kin. An integer lies in its entry's value word and
- * is changed there.
+ * string_num.c - strings that count: INCR and its kin. An integer lies in its entry's value word
+ * and is changed there.
  */
 #include "commands/string_internal.h"
 

@@ -6,10 +6,12 @@
  *
  * Invariants
  *  1. Nothing is changed before every argument has been found valid and the condition met.
- *  2. A value that was received into a blob becomes the key's value without a copy: the entry takes a
- *     reference beside the request's.
+ *  2. A value that was received into a blob becomes the key's value without a copy: the entry takes
+ * a reference beside the request's.
  */
 #include "commands/string_internal.h"
+
+#include <stdio.h>
 
 /* ---- lifetimes ------------------------------------------------------------------------------ */
 
@@ -26,7 +28,8 @@ int ttl_option_parse(struct call *c, uint32_t *arg, struct ttl_option *ttl)
     for (size_t i = 0; i < ARRAY_LEN(ttl_words); i++) {
         int how = ttl_words[i].how;
         if (!slice_is(c->argv[*arg], ttl_words[i].word)) continue;
-        if (ttl->how != TTL_NONE && (int)ttl->how != how) return -1; /* the same one again: the last counts */
+        if (ttl->how != TTL_NONE && (int)ttl->how != how)
+            return -1; /* the same one again: the last counts */
         ttl->how = how;
         if (how == TTL_KEEP || how == TTL_PERSIST) return 1;
         if (*arg + 1 >= c->argc) return -1;
@@ -83,7 +86,8 @@ static void overwrite(struct call *c, const struct key *k, struct entry **slot, 
     }
     bool had_expire = old->has_expire;
     struct blob *b = arg_blob(c, arg);
-    struct entry *e = UNLIKELY(b) ? string_set_blob(old, blob_ref(b)) : string_set(old, c->argv[arg]);
+    struct entry *e =
+        UNLIKELY(b) ? string_set_blob(old, blob_ref(b)) : string_set(old, c->argv[arg]);
     if (e != old) ks_moved(p, c->db, k, slot, e, had_expire);
     if (UNLIKELY(had_expire || expire_ms != ENTRY_NO_EXPIRE)) {
         if (entry_expire(e) != expire_ms) ks_set_expire(p, c->db, k, slot, expire_ms);
@@ -114,7 +118,15 @@ static void put_expiring(struct call *c, const struct key *k, struct entry **slo
 /* ---- conditions ----------------------------------------------------------------------------- */
 
 struct condition {
-    enum { IF_ALWAYS, IF_ABSENT, IF_PRESENT, IF_EQUAL, IF_DIFFERENT, IF_DIGEST, IF_NOT_DIGEST } what;
+    enum {
+        IF_ALWAYS,
+        IF_ABSENT,
+        IF_PRESENT,
+        IF_EQUAL,
+        IF_DIFFERENT,
+        IF_DIGEST,
+        IF_NOT_DIGEST
+    } what;
     uint32_t arg; /* of the value or digest to compare with */
 };
 
@@ -164,7 +176,8 @@ static bool condition_holds(struct call *c, const struct condition *cond, struct
                             bool *wrong)
 {
     char tmp[NUM_I64_MAX];
-    if (cond->what < IF_EQUAL) return cond->what == IF_ALWAYS || (cond->what == IF_PRESENT) == !!slot;
+    if (cond->what < IF_EQUAL)
+        return cond->what == IF_ALWAYS || (cond->what == IF_PRESENT) == !!slot;
     bool negated = cond->what == IF_DIFFERENT || cond->what == IF_NOT_DIGEST;
     if (!slot) return negated;
     if ((*slot)->type != TYPE_STRING) {
