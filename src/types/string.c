@@ -175,6 +175,7 @@ static struct entry *grow_inline(struct entry *e, struct slice old, size_t n, ch
         entry__release(e);
         e = moved;
     }
+    e = forget_size(e);
     e->enc = ENC_INLINE_RAW;
     e->v.inline_len = n;
     *bytes = entry_inline(e);

@@ -17,6 +17,13 @@ struct type_ops {
     size_t (*effort)(const struct entry *e);                 /* allocations behind v.ptr */
 };
 
+/* p, of which the compiler knows no longer what size was asked for: its class may have more. */
+static inline void *forget_size(void *p)
+{
+    __asm__("" : "+r"(p));
+    return p;
+}
+
 static inline void copy_bytes(char *to, struct slice s)
 {
     if (LIKELY(s.n)) memcpy(to, s.p, s.n);

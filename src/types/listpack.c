@@ -1,0 +1,570 @@
+/*
+ * listpack.c - Redis's packed sequence of strings and integers, byte by byte the same format.
+ *
+ * A listpack
+ *
+ *   offset  size  meaning
+ *   0       4     total bytes, header and end included, little endian
+ *   4       2     number of elements, little endian; 65535: that many or more, count them
+ *   6       ...   elements
+ *   total-1 1     0xFF, the end
+ *
+ * An element is its encoding (first byte, then perhaps more), its data, and its back length.
+ *
+ *   first byte  size             meaning
+ *   0xxxxxxx    1                integer 0 .. 127, x
+ *   10xxxxxx    1 + x            string of x < 64 bytes, which follow
+ *   110xxxxx    2                integer of 13 bits, two's complement: x, then one byte (big
+ * endian) 1110xxxx    2 + n            string of n < 4096 bytes: n is x, then one byte (big endian)
+ *   0xF0        5 + n            string: n in 4 bytes little endian
+ *   0xF1..0xF3  3, 4, 5          integer of 16, 24, 32 bits, two's complement, little endian
+ *   0xF4        9                integer of 64 bits
+ *   0xF5..0xFE                   not used
+ *
+ * The back length is the size of encoding and data in groups of seven bits, most significant first.
+ * All bytes of it but the first have their high bit set, so it reads from right to left: go on
+ * while it is set. It takes one byte up to 127, then 2, 3, 4 and 5 bytes for sizes below 16383,
+ * 2097151, 268435455 and the rest (one less than fits each; the format is so).
+ *
+ * Invariants
+ *  1. A string that is a canonical integer is stored as the shortest integer.
+ *  2. The allocation is at least `total` bytes; what more it has is room to grow into. mem_usable()
+ *     knows, so no capacity is stored.
+ */
+#include "types/types_internal.h"
+
+#define HEADER        6
+#define END           0xFF
+#define EMPTY_BYTES   (HEADER + 1)
+#define COUNT_UNKNOWN 65535u
+#define HEAD_MAX      9 /* bytes of an encoding with an integer, or before a string's bytes */
+#define BACK_MAX      5
+
+enum { STR32 = 0xF0, INT16 = 0xF1, INT24 = 0xF2, INT32 = 0xF3, INT64 = 0xF4 };
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "header and integers are copied as they are");
+static_assert(sizeof(lp) == 1, "positions are byte offsets");
+static_assert(LP_MAX_BYTES < UINT32_MAX, "the total fits its field");
+
+/* ---- header --------------------------------------------------------------------------------- */
+
+size_t lp_bytes(const lp *l)
+{
+    uint32_t total;
+    memcpy(&total, l, sizeof total);
+    return total;
+}
+
+static void set_bytes(lp *l, size_t total)
+{
+    uint32_t v = (uint32_t)total;
+    assert(total <= UINT32_MAX);
+    memcpy(l, &v, sizeof v);
+}
+
+static unsigned stored_count(const lp *l)
+{
+    uint16_t v;
+    memcpy(&v, l + 4, sizeof v);
+    return v;
+}
+
+static void set_count(lp *l, size_t n)
+{
+    uint16_t v = (uint16_t)MIN(n, (size_t)COUNT_UNKNOWN);
+    memcpy(l + 4, &v, sizeof v);
+}
+
+/* An unknown count stays unknown. */
+static void add_count(lp *l, size_t more)
+{
+    unsigned n = stored_count(l);
+    if (LIKELY(n != COUNT_UNKNOWN)) set_count(l, n + more);
+}
+
+static void sub_count(lp *l, size_t less)
+{
+    unsigned n = stored_count(l);
+    if (LIKELY(n != COUNT_UNKNOWN)) set_count(l, n - less);
+}
+
+/* ---- one element ---------------------------------------------------------------------------- */
+
+/* The size of encoding and data of what is at p. */
+static inline size_t body_size(const uint8_t *p)
+{
+    uint8_t c = *p;
+    uint32_t n;
+    if (c < 0x80) return 1;
+    if (c < 0xC0) return 1 + (c & 0x3Fu);
+    if (c < 0xE0) return 2;
+    if (c < 0xF0) return 2 + ((c & 0x0Fu) << 8 | p[1]);
+    switch (c) {
+    case STR32: memcpy(&n, p + 1, sizeof n); return 5 + (size_t)n;
+    case INT64: return 9;
+    default: return 2u + c - STR32; /* INT16 .. INT32 */
+    }
+}
+
+/* The size of the back length of a body of n bytes. */
+static inline size_t back_size(size_t n)
+{
+    if (LIKELY(n <= 127)) return 1;
+    if (n < 16383) return 2;
+    if (n < 2097151) return 3;
+    return n < 268435455 ? 4 : 5;
+}
+
+static void put_back(uint8_t *p, size_t n)
+{
+    size_t size = back_size(n);
+    for (size_t i = size; i-- > 0; n >>= 7) {
+        p[i] = (uint8_t)((n & 127) | (i > 0 ? 128 : 0));
+    }
+}
+
+/* The body size that the back length ending before p tells. */
+static inline size_t read_back(const uint8_t *p)
+{
+    uint64_t n = *--p & 127u;
+    for (unsigned shift = 7; UNLIKELY(*p & 128) && shift <= 28; shift += 7) {
+        n |= (uint64_t)(*--p & 127u) << shift;
+    }
+    return (size_t)n;
+}
+
+static inline size_t element_size(const uint8_t *p)
+{
+    size_t body = body_size(p);
+    return body + back_size(body);
+}
+
+/* An element about to be stored: `head` then the bytes of `tail`, then the back length. */
+struct coded {
+    uint8_t head[HEAD_MAX];
+    size_t head_n;
+    struct slice tail;
+};
+
+static inline size_t coded_body(const struct coded *c)
+{
+    return c->head_n + c->tail.n;
+}
+
+static inline size_t coded_size(const struct coded *c)
+{
+    size_t body = coded_body(c);
+    return body + back_size(body);
+}
+
+static void code_wide_int(struct coded *c, int64_t v)
+{
+    size_t n = 8;
+    c->head[0] = INT64;
+    if (v >= INT16_MIN && v <= INT16_MAX) {
+        n = 2;
+        c->head[0] = INT16;
+    } else if (v >= -(1 << 23) && v < 1 << 23) {
+        n = 3;
+        c->head[0] = INT24;
+    } else if (v >= INT32_MIN && v <= INT32_MAX) {
+        n = 4;
+        c->head[0] = INT32;
+    }
+    memcpy(c->head + 1, &v, sizeof v); /* the bytes beyond n are not used */
+    c->head_n = 1 + n;
+}
+
+static void code_int(struct coded *c, int64_t v)
+{
+    c->tail = (struct slice){NULL, 0};
+    if (v >= 0 && v <= 127) {
+        c->head[0] = (uint8_t)v;
+        c->head_n = 1;
+    } else if (v >= -4096 && v <= 4095) {
+        unsigned bits = (unsigned)v & 0x1FFF;
+        c->head[0] = (uint8_t)(0xC0 | bits >> 8);
+        c->head[1] = (uint8_t)bits;
+        c->head_n = 2;
+    } else {
+        code_wide_int(c, v);
+    }
+}
+
+static inline void code(struct coded *c, struct slice s)
+{
+    int64_t v;
+    if (slice_is_i64(s, &v)) {
+        code_int(c, v);
+        return;
+    }
+    c->tail = s;
+    if (LIKELY(s.n < 64)) {
+        c->head[0] = (uint8_t)(0x80 | s.n);
+        c->head_n = 1;
+    } else if (s.n < 4096) {
+        c->head[0] = (uint8_t)(0xE0 | s.n >> 8);
+        c->head[1] = (uint8_t)s.n;
+        c->head_n = 2;
+    } else {
+        uint32_t n = (uint32_t)s.n;
+        c->head[0] = STR32;
+        memcpy(c->head + 1, &n, sizeof n);
+        c->head_n = 5;
+    }
+}
+
+static inline void put_coded(uint8_t *p, const struct coded *c)
+{
+    memcpy(p, c->head, c->head_n);
+    copy_bytes((char *)p + c->head_n, c->tail);
+    put_back(p + coded_body(c), coded_body(c));
+}
+
+size_t lp_elem_bytes(struct slice s)
+{
+    struct coded c;
+    code(&c, s);
+    return coded_size(&c);
+}
+
+/* Of n bytes, little endian. */
+static int64_t read_int(const uint8_t *p, unsigned n)
+{
+    uint64_t v = 0;
+    memcpy(&v, p, n);
+    unsigned unused = 64 - 8 * n;
+    return (int64_t)(v << unused) >> unused;
+}
+
+static struct lp_elem integer(int64_t v)
+{
+    return (struct lp_elem){NULL, 0, v};
+}
+
+static struct lp_elem string(const uint8_t *p, size_t n)
+{
+    return (struct lp_elem){(const char *)p, n, 0};
+}
+
+struct lp_elem lp_get(const lp *l, size_t pos)
+{
+    const uint8_t *p = l + pos;
+    uint8_t c = *p;
+    if (c < 0x80) return integer(c);
+    if (c < 0xC0) return string(p + 1, c & 0x3Fu);
+    if (c < 0xE0) return integer((int64_t)((uint64_t)((c & 0x1Fu) << 8 | p[1]) << 51) >> 51);
+    if (c < 0xF0) return string(p + 2, (c & 0x0Fu) << 8 | p[1]);
+    switch (c) {
+    case STR32: return string(p + 5, body_size(p) - 5);
+    case INT16: return integer(read_int(p + 1, 2));
+    case INT24: return integer(read_int(p + 1, 3));
+    case INT32: return integer(read_int(p + 1, 4));
+    default: return integer(read_int(p + 1, 8));
+    }
+}
+
+struct slice lp_slice(const lp *l, size_t pos, char *tmp)
+{
+    struct lp_elem e = lp_get(l, pos);
+    if (e.p) return slice_of(e.p, e.n);
+    return slice_of(tmp, num_fmt_i64(tmp, e.i));
+}
+
+/* ---- walking -------------------------------------------------------------------------------- */
+
+static inline size_t end_of(const lp *l)
+{
+    return lp_bytes(l) - 1;
+}
+
+static inline size_t or_none(const lp *l, size_t pos)
+{
+    return l[pos] == END ? LP_NONE : pos;
+}
+
+size_t lp_first(const lp *l)
+{
+    return or_none(l, HEADER);
+}
+
+size_t lp_last(const lp *l)
+{
+    return lp_prev(l, end_of(l));
+}
+
+size_t lp_next(const lp *l, size_t pos)
+{
+    return or_none(l, pos + element_size(l + pos));
+}
+
+size_t lp_prev(const lp *l, size_t pos)
+{
+    if (pos <= HEADER) return LP_NONE;
+    size_t body = read_back(l + pos);
+    return pos - body - back_size(body);
+}
+
+size_t lp_count(const lp *l)
+{
+    size_t n = stored_count(l);
+    if (LIKELY(n != COUNT_UNKNOWN)) return n;
+    n = 0;
+    for (size_t pos = HEADER; l[pos] != END; pos += element_size(l + pos))
+        n++;
+    return n;
+}
+
+static size_t seek_forward(const lp *l, uint64_t index)
+{
+    size_t pos = lp_first(l);
+    while (pos != LP_NONE && index-- > 0)
+        pos = lp_next(l, pos);
+    return pos;
+}
+
+/* index 0 is the last one. */
+static size_t seek_backward(const lp *l, uint64_t index)
+{
+    size_t pos = lp_last(l);
+    while (pos != LP_NONE && index-- > 0)
+        pos = lp_prev(l, pos);
+    return pos;
+}
+
+size_t lp_seek(const lp *l, int64_t index)
+{
+    unsigned n = stored_count(l);
+    uint64_t i = index < 0 ? -(uint64_t)index - 1 : (uint64_t)index;
+    bool backward = index < 0;
+    if (LIKELY(n != COUNT_UNKNOWN)) {
+        if (i >= n) return LP_NONE;
+        if (i > n / 2) {
+            i = n - 1 - i;
+            backward = !backward;
+        }
+    }
+    return backward ? seek_backward(l, i) : seek_forward(l, i);
+}
+
+bool lp_equals(const lp *l, size_t pos, struct slice s)
+{
+    struct lp_elem e = lp_get(l, pos);
+    int64_t v;
+    if (e.p) return slice_eq(slice_of(e.p, e.n), s);
+    return slice_is_i64(s, &v) && v == e.i;
+}
+
+size_t lp_find(const lp *l, size_t from, struct slice s, size_t skip)
+{
+    int64_t v = 0;
+    bool number = slice_is_i64(s, &v);
+    for (size_t pos = from; pos != LP_NONE; pos = lp_next(l, pos)) {
+        struct lp_elem e = lp_get(l, pos);
+        if (e.p ? slice_eq(slice_of(e.p, e.n), s) : number && e.i == v) return pos;
+        for (size_t i = 0; i < skip; i++) {
+            pos = lp_next(l, pos);
+            if (pos == LP_NONE) return LP_NONE;
+        }
+    }
+    return LP_NONE;
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+lp *lp_new(size_t capacity_hint)
+{
+    lp *l = mem_alloc(MAX(capacity_hint, (size_t)EMPTY_BYTES));
+    set_bytes(l, EMPTY_BYTES);
+    set_count(l, 0);
+    l[HEADER] = END;
+    return l;
+}
+
+void lp_free(lp *l)
+{
+    mem_free(l);
+}
+
+lp *lp_dup(const lp *l)
+{
+    return mem_dup(l, lp_bytes(l));
+}
+
+static inline lp *room_for(lp *l, size_t total)
+{
+    return LIKELY(total <= mem_usable(l)) ? forget_size(l) : mem_realloc(l, total);
+}
+
+/* Gives memory back, but not for a size class: pops and pushes in turn shall not move it. */
+static lp *shrink(lp *l)
+{
+    size_t total = lp_bytes(l), usable = mem_usable(l);
+    return usable > 64 && total < usable / 4 * 3 ? mem_realloc(l, total) : l;
+}
+
+bool lp_safe_to_add(const lp *l, size_t add)
+{
+    size_t total = l ? lp_bytes(l) : 0;
+    return add <= LP_MAX_BYTES && total + add <= LP_MAX_BYTES;
+}
+
+/* ---- changing ------------------------------------------------------------------------------- */
+
+/* Makes the old_n bytes at pos n bytes, which the caller fills. The count is the caller's too. */
+static inline lp *resize_at(lp *l, size_t pos, size_t old_n, size_t n)
+{
+    size_t total = lp_bytes(l), behind = pos + old_n;
+    if (n > old_n) l = room_for(l, total + n - old_n);
+    memmove(l + pos + n, l + behind, total - behind);
+    set_bytes(l, total - old_n + n);
+    return n < old_n ? shrink(l) : l;
+}
+
+static inline lp *insert_coded(lp *l, size_t pos, const struct coded *c)
+{
+    l = resize_at(l, pos, 0, coded_size(c));
+    put_coded(l + pos, c);
+    add_count(l, 1);
+    return l;
+}
+
+lp *lp_append(lp *l, struct slice s)
+{
+    struct coded c;
+    code(&c, s);
+    return insert_coded(l, end_of(l), &c);
+}
+
+lp *lp_prepend(lp *l, struct slice s)
+{
+    struct coded c;
+    code(&c, s);
+    return insert_coded(l, HEADER, &c);
+}
+
+lp *lp_append_int(lp *l, int64_t v)
+{
+    struct coded c;
+    code_int(&c, v);
+    return insert_coded(l, end_of(l), &c);
+}
+
+lp *lp_insert(lp *l, size_t pos, struct slice s, bool after, size_t *new_pos)
+{
+    struct coded c;
+    code(&c, s);
+    if (after) pos += element_size(l + pos);
+    if (new_pos) *new_pos = pos;
+    return insert_coded(l, pos, &c);
+}
+
+lp *lp_replace(lp *l, size_t *pos, struct slice s)
+{
+    struct coded c;
+    code(&c, s);
+    l = resize_at(l, *pos, element_size(l + *pos), coded_size(&c));
+    put_coded(l + *pos, &c);
+    return l;
+}
+
+lp *lp_delete(lp *l, size_t *pos)
+{
+    l = resize_at(l, *pos, element_size(l + *pos), 0);
+    sub_count(l, 1);
+    *pos = or_none(l, *pos);
+    return l;
+}
+
+/* Where the element of that many further on begins, or the end; *n: how many there were. */
+static size_t skip(const lp *l, size_t pos, size_t *n)
+{
+    size_t skipped = 0;
+    for (; skipped < *n && l[pos] != END; skipped++)
+        pos += element_size(l + pos);
+    *n = skipped;
+    return pos;
+}
+
+lp *lp_delete_range(lp *l, int64_t index, size_t n)
+{
+    size_t from = lp_seek(l, index);
+    if (from == LP_NONE || n == 0) return l;
+    size_t to = skip(l, from, &n);
+    l = resize_at(l, from, to - from, 0);
+    sub_count(l, n);
+    return l;
+}
+
+lp *lp_merge(lp *a, lp *b)
+{
+    size_t at = end_of(a), more = lp_bytes(b) - HEADER - 1;
+    unsigned n = stored_count(b);
+    a = resize_at(a, at, 0, more);
+    if (more) memcpy(a + at, b + HEADER, more);
+    if (n == COUNT_UNKNOWN) {
+        set_count(a, COUNT_UNKNOWN);
+    } else {
+        add_count(a, n);
+    }
+    lp_free(b);
+    return a;
+}
+
+lp *lp_split(lp **l, size_t index)
+{
+    lp *rest = lp_new(0), *old = *l;
+    size_t from = lp_seek(old, (int64_t)index);
+    if (from == LP_NONE) return rest;
+    size_t moved = end_of(old) - from, total = lp_count(old);
+    rest = room_for(rest, EMPTY_BYTES + moved);
+    memcpy(rest + HEADER, old + from, moved + 1);
+    set_bytes(rest, EMPTY_BYTES + moved);
+    set_count(rest, total - index);
+    old = resize_at(old, from, moved, 0);
+    set_count(old, index);
+    *l = old;
+    return rest;
+}
+
+/* ---- from outside --------------------------------------------------------------------------- */
+
+/* Bytes from the first on that tell a body's size, or 0: no such encoding. */
+static size_t size_bytes(uint8_t c)
+{
+    if (c >= 0xE0 && c < 0xF0) return 2;
+    if (c == STR32) return 5;
+    return c > INT64 ? 0 : 1;
+}
+
+/* The size of the element at p, of which n bytes are there, or 0: it is none. */
+static size_t valid_element(const uint8_t *p, size_t n)
+{
+    size_t need = size_bytes(*p);
+    if (need == 0 || need > n) return 0;
+    size_t body = body_size(p), back = back_size(body);
+    if (body > n || back > n - body) return 0;
+    uint8_t want[BACK_MAX];
+    put_back(want, body);
+    return memcmp(p + body, want, back) == 0 ? body + back : 0;
+}
+
+static bool valid_elements(const uint8_t *bytes, size_t n)
+{
+    size_t pos = HEADER, count = 0, end = n - 1;
+    while (pos < end) {
+        size_t size = valid_element(bytes + pos, end - pos);
+        if (size == 0) return false;
+        pos += size;
+        count++;
+    }
+    return stored_count(bytes) == COUNT_UNKNOWN || stored_count(bytes) == count;
+}
+
+bool lp_valid(const uint8_t *bytes, size_t n, bool deep)
+{
+    if (n < EMPTY_BYTES || n > LP_MAX_BYTES || lp_bytes(bytes) != n) return false;
+    if (bytes[n - 1] != END) return false;
+    return !deep || valid_elements(bytes, n);
+}
