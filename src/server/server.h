@@ -24,6 +24,8 @@ extern struct command shutdown_commands[];   /* shutdown.c */
 void admin_init(void);
 void admin_hooks(struct command_hooks *hooks); /* sets hooks->slow */
 void admin_second(void);                       /* called by cron once a second; may not park */
+/* The thresholds of SLOWLOG or of the latency monitor have changed. */
+void admin_thresholds(void);
 
 /* CONFIG RESETSTAT's and CONFIG REWRITE's work (admin). */
 void admin_reset_stats(void);
