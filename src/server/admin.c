@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <sys/time.h>
 
-/* ---- slow calls ------------------------------------------------------------------------------- */
+/* ---- slow calls -------------------------------------------------------------------------------
+ */
 
 /* One threshold decides in the hot path; here the two it stands for are told apart. */
 static void call_was_slow(const struct call *c, int64_t us)
@@ -55,7 +56,8 @@ void admin_reset_stats(void)
     keyspace_reset_stats();
 }
 
-/* ---- TIME ------------------------------------------------------------------------------------- */
+/* ---- TIME -------------------------------------------------------------------------------------
+ */
 
 static void time_command(struct call *c)
 {
@@ -65,7 +67,8 @@ static void time_command(struct call *c)
     reply_bulk_int(c->r, us % 1000000);
 }
 
-/* ---- LOLWUT: a piece of cloth ------------------------------------------------------------------ */
+/* ---- LOLWUT: a piece of cloth ------------------------------------------------------------------
+ */
 
 #define CLOTH_MAX_WIDTH  200
 #define CLOTH_MAX_HEIGHT 60
@@ -110,11 +113,22 @@ static void lolwut_command(struct call *c)
 static const char *const varies[] = {"nondeterministic_output", NULL};
 
 struct command misc_commands[] = {
-    {.name = "time", .run = time_command, .arity = 1, .group = "server", .since = "2.6.0",
-     .flags = CMD_LOADING | CMD_STALE | CMD_FAST, .hints = varies, .complexity = "O(1)",
+    {.name = "time",
+     .run = time_command,
+     .arity = 1,
+     .group = "server",
+     .since = "2.6.0",
+     .flags = CMD_LOADING | CMD_STALE | CMD_FAST,
+     .hints = varies,
+     .complexity = "O(1)",
      .summary = "Returns the server's clock: seconds since 1970, and microseconds."},
-    {.name = "lolwut", .run = lolwut_command, .arity = -1, .group = "server", .since = "5.0.0",
-     .flags = CMD_READONLY | CMD_FAST, .summary = "Weaves a piece of cloth.",
+    {.name = "lolwut",
+     .run = lolwut_command,
+     .arity = -1,
+     .group = "server",
+     .since = "5.0.0",
+     .flags = CMD_READONLY | CMD_FAST,
+     .summary = "Weaves a piece of cloth.",
      .syntax = "[VERSION version:integer] [width:integer [height:integer]]"},
     {.name = NULL},
 };

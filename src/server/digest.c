@@ -27,7 +27,8 @@ static void add_list(struct digest *d, const struct entry *e)
 {
     struct list_iter it;
     bool more = list_seek((struct entry *)e, 0, false, &it);
-    for (; more; more = list_step(&it)) add_bytes(d, list_at(&it));
+    for (; more; more = list_step(&it))
+        add_bytes(d, list_at(&it));
 }
 
 static struct digest value_digest(const struct entry *e)
@@ -69,7 +70,8 @@ static void add_entry(void *arg, struct entry *e)
     struct digest d = value_digest(e);
     add_bytes(&d, entry_key(e));
     add_bytes(&d, slice_of(&walk->db, sizeof walk->db));
-    for (unsigned i = 0; i < WORDS; i++) walk->sum.w[i] ^= d.w[i];
+    for (unsigned i = 0; i < WORDS; i++)
+        walk->sum.w[i] ^= d.w[i];
 }
 
 void digest_all(char out[DIGEST_TEXT], bool owned)

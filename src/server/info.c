@@ -34,10 +34,12 @@ static double ratio(size_t a, size_t b)
 /* Fields of features that are not there, which tools read all the same: their true value is 0. */
 static void zeros(struct buf *out, const char *const *names)
 {
-    for (; *names; names++) line_u64(out, *names, 0);
+    for (; *names; names++)
+        line_u64(out, *names, 0);
 }
 
-/* ---- server, clients ---------------------------------------------------------------------------- */
+/* ---- server, clients ----------------------------------------------------------------------------
+ */
 
 static void show_option(struct buf *out, enum option_id id)
 {
@@ -107,7 +109,8 @@ static void info_clients(struct buf *out)
     line_u64(out, "total_blocking_keys_on_nokey", 0);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------------
+ */
 
 static void info_allocator(struct buf *out, const struct memory_report *mr)
 {
@@ -155,7 +158,8 @@ static void info_memory(struct buf *out)
     line_u64(out, "lazyfreed_objects", ks_lazyfreed());
 }
 
-/* ---- persistence, replication, cluster: what tools read of a server without them ------------------ */
+/* ---- persistence, replication, cluster: what tools read of a server without them
+ * ------------------ */
 
 static void info_persistence(struct buf *out)
 {
@@ -186,7 +190,8 @@ static void info_cluster(struct buf *out)
     line_u64(out, "cluster_enabled", 0);
 }
 
-/* ---- statistics --------------------------------------------------------------------------------- */
+/* ---- statistics ---------------------------------------------------------------------------------
+ */
 
 static void count_errors(const char *code, uint64_t count, void *arg)
 {
@@ -209,10 +214,17 @@ static void info_traffic(struct buf *out)
 
 static void info_stats(struct buf *out)
 {
-    static const char *const none[] = {
-        "evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
-        "current_eviction_exceeded_time", "pubsub_channels", "pubsub_patterns",
-        "pubsubshard_channels", "latest_fork_usec", "total_forks", "migrate_cached_sockets", NULL};
+    static const char *const none[] = {"evicted_keys",
+                                       "evicted_clients",
+                                       "total_eviction_exceeded_time",
+                                       "current_eviction_exceeded_time",
+                                       "pubsub_channels",
+                                       "pubsub_patterns",
+                                       "pubsubshard_channels",
+                                       "latest_fork_usec",
+                                       "total_forks",
+                                       "migrate_cached_sockets",
+                                       NULL};
     struct part_stats parts;
     uint64_t errors = 0;
     keyspace_stats(&parts);
@@ -249,9 +261,7 @@ static void info_cpu(struct buf *out)
     cpu_lines(out, "_children", RUSAGE_CHILDREN);
 }
 
-static void info_modules(struct buf *out)
-{
-}
+static void info_modules(struct buf *out) {}
 
 static void info_commandstats(struct buf *out)
 {
@@ -260,8 +270,9 @@ static void info_commandstats(struct buf *out)
         struct command_stats st;
         command_stats(id, &st);
         if (st.calls == 0 && st.rejected == 0 && st.failed == 0) continue;
-        buf_addf(out, "cmdstat_%s:calls=%" PRIu64 ",usec=%" PRIu64 ",usec_per_call=%.2f", cmd->full_name,
-                 st.calls, st.us, st.calls ? (double)st.us / (double)st.calls : 0.0);
+        buf_addf(out, "cmdstat_%s:calls=%" PRIu64 ",usec=%" PRIu64 ",usec_per_call=%.2f",
+                 cmd->full_name, st.calls, st.us,
+                 st.calls ? (double)st.us / (double)st.calls : 0.0);
         buf_addf(out, ",rejected_calls=%" PRIu64 ",failed_calls=%" PRIu64 "\r\n", st.rejected,
                  st.failed);
     }
@@ -285,7 +296,8 @@ static void add_percentiles(struct buf *out, uint32_t id, const char *wanted)
         char *end;
         double percentile = strtod(p, &end);
         if (end == p) break;
-        buf_addf(out, "%sp%.*s=%.3f", sep, (int)(end - p), p, command_latency_percentile(id, percentile));
+        buf_addf(out, "%sp%.*s=%.3f", sep, (int)(end - p), p,
+                 command_latency_percentile(id, percentile));
         sep = ",";
         p = end + strspn(end, " ");
     }
@@ -312,12 +324,14 @@ static void info_keyspace(struct buf *out)
     for (unsigned db = 0; db < keyspace_databases(); db++) {
         uint64_t keys = ks_size(db);
         if (keys == 0) continue;
-        buf_addf(out, "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRId64 ",subexpiry=0\r\n",
+        buf_addf(out,
+                 "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRId64 ",subexpiry=0\r\n",
                  db, keys, ks_expires(db), ks_average_ttl(db));
     }
 }
 
-/* ---- runtime ------------------------------------------------------------------------------------ */
+/* ---- runtime ------------------------------------------------------------------------------------
+ */
 
 static void add_worker(struct buf *out, unsigned worker)
 {
@@ -337,8 +351,8 @@ static void add_partitions(struct buf *out)
         part_stats(i, &st);
         if (st.contended == 0) continue;
         shown++;
-        buf_addf(out, "partition%u:keys=%" PRIu64 ",owned=%" PRIu64 ",contended=%" PRIu64, i, st.keys,
-                 st.owned, st.contended);
+        buf_addf(out, "partition%u:keys=%" PRIu64 ",owned=%" PRIu64 ",contended=%" PRIu64, i,
+                 st.keys, st.owned, st.contended);
         buf_addf(out, ",delegated=%" PRIu64 ",handed_over=%" PRIu64 "\r\n", st.delegated,
                  st.handed_over);
     }
@@ -373,11 +387,13 @@ static void info_runtime(struct buf *out)
     line_u64(out, "partitions_contended_total", parts.contended);
     line_u64(out, "partitions_delegated_total", parts.delegated);
     line_u64(out, "partitions_handed_over_total", parts.handed_over);
-    for (unsigned i = 0; i < rt_worker_count(); i++) add_worker(out, i);
+    for (unsigned i = 0; i < rt_worker_count(); i++)
+        add_worker(out, i);
     add_partitions(out);
 }
 
-/* ---- the command -------------------------------------------------------------------------------- */
+/* ---- the command --------------------------------------------------------------------------------
+ */
 
 struct section {
     const char *name, *title;
@@ -407,7 +423,8 @@ static bool wants(const struct call *c, const struct section *s)
     if (c->argc == 1) return s->by_default;
     for (uint32_t i = 1; i < c->argc; i++) {
         struct slice word = c->argv[i];
-        if (slice_is(word, s->name) || slice_is(word, "all") || slice_is(word, "everything")) return true;
+        if (slice_is(word, s->name) || slice_is(word, "all") || slice_is(word, "everything"))
+            return true;
         if (slice_is(word, "default") && s->by_default) return true;
     }
     return false;
@@ -430,9 +447,17 @@ static const char *const hints[] = {"nondeterministic_output", "request_policy:a
 static const char *const history[] = {"7.0.0", "Takes several sections.", NULL};
 
 struct command info_commands[] = {
-    {.name = "info", .run = info_command, .arity = -1, .flags = CMD_LOADING | CMD_STALE,
-     .acl = ACL_DANGEROUS, .group = "server", .since = "1.0.0", .hints = hints, .history = history,
-     .complexity = "O(1)", .summary = "Returns figures about the server, by sections.",
+    {.name = "info",
+     .run = info_command,
+     .arity = -1,
+     .flags = CMD_LOADING | CMD_STALE,
+     .acl = ACL_DANGEROUS,
+     .group = "server",
+     .since = "1.0.0",
+     .hints = hints,
+     .history = history,
+     .complexity = "O(1)",
+     .summary = "Returns figures about the server, by sections.",
      .syntax = "[section:string...]"},
     {.name = NULL},
 };

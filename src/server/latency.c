@@ -28,7 +28,8 @@ struct event {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct event *events;
 
-/* ---- noting ----------------------------------------------------------------------------------- */
+/* ---- noting -----------------------------------------------------------------------------------
+ */
 
 static struct event *find_event(struct slice name)
 {
@@ -71,7 +72,8 @@ void latency_note(const char *name, int64_t ms)
     pthread_mutex_unlock(&lock);
 }
 
-/* ---- LATEST, HISTORY, RESET -------------------------------------------------------------------- */
+/* ---- LATEST, HISTORY, RESET --------------------------------------------------------------------
+ */
 
 static void latency_latest(struct call *c)
 {
@@ -134,12 +136,14 @@ static void latency_reset(struct call *c)
     reply_int(c->r, n);
 }
 
-/* ---- HISTOGRAM --------------------------------------------------------------------------------- */
+/* ---- HISTOGRAM ---------------------------------------------------------------------------------
+ */
 
 /* Buckets are powers of two of nanoseconds; 2^10 of them stand for a microsecond. */
 #define US_BUCKET 10
 
-static void reply_histogram(struct reply *r, const uint64_t buckets[LATENCY_BUCKETS], uint64_t calls)
+static void reply_histogram(struct reply *r, const uint64_t buckets[LATENCY_BUCKETS],
+                            uint64_t calls)
 {
     reply_map(r, 2);
     reply_bulk_str(r, "calls");
@@ -165,7 +169,8 @@ static bool histogram_of(struct reply *r, const struct command *cmd)
     uint64_t buckets[LATENCY_BUCKETS], calls = 0;
     if (!cmd->run) return false;
     command_latency(cmd->id, buckets);
-    for (unsigned i = 0; i < LATENCY_BUCKETS; i++) calls += buckets[i];
+    for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
+        calls += buckets[i];
     if (calls == 0) return false;
     reply_bulk_str(r, cmd->full_name);
     reply_histogram(r, buckets, calls);
@@ -178,7 +183,8 @@ static size_t histograms_named(struct reply *r, struct slice name)
     size_t n = 0;
     for (uint32_t id = 0; id < commands_count(); id++) {
         const struct command *cmd = command_by_id(id);
-        bool hit = slice_is(name, cmd->full_name) || (cmd->parent && slice_is(name, cmd->parent->name));
+        bool hit =
+            slice_is(name, cmd->full_name) || (cmd->parent && slice_is(name, cmd->parent->name));
         if (hit) n += histogram_of(r, cmd);
     }
     return n;
@@ -188,14 +194,16 @@ static void latency_histogram(struct call *c)
 {
     struct reply_mark mark = reply_open(c->r);
     size_t n = 0;
-    for (uint32_t i = 2; i < c->argc; i++) n += histograms_named(c->r, c->argv[i]);
+    for (uint32_t i = 2; i < c->argc; i++)
+        n += histograms_named(c->r, c->argv[i]);
     for (uint32_t id = 0; c->argc == 2 && id < commands_count(); id++) {
         n += histogram_of(c->r, command_by_id(id));
     }
     reply_close_map(c->r, mark, n);
 }
 
-/* ---- declarations ------------------------------------------------------------------------------ */
+/* ---- declarations ------------------------------------------------------------------------------
+ */
 
 static const char *const hints[] = {"nondeterministic_output", "request_policy:all_nodes",
                                     "response_policy:special", NULL};
@@ -217,30 +225,64 @@ static const char *const help[] = {
 #define ADMIN_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
 
 static const struct command latency_sub[] = {
-    {.name = "latest", .run = latency_latest, .arity = 2, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.8.13", .hints = hints, .complexity = "O(1)",
+    {.name = "latest",
+     .run = latency_latest,
+     .arity = 2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.8.13",
+     .hints = hints,
+     .complexity = "O(1)",
      .summary = "Returns the newest latency sample of every event."},
-    {.name = "history", .run = latency_history, .arity = 3, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.8.13", .hints = hints, .complexity = "O(1)",
-     .summary = "Returns the latency samples of one event.", .syntax = "event:string"},
-    {.name = "reset", .run = latency_reset, .arity = -2, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.8.13", .hints = reset_hints, .complexity = "O(1)",
+    {.name = "history",
+     .run = latency_history,
+     .arity = 3,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.8.13",
+     .hints = hints,
+     .complexity = "O(1)",
+     .summary = "Returns the latency samples of one event.",
+     .syntax = "event:string"},
+    {.name = "reset",
+     .run = latency_reset,
+     .arity = -2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.8.13",
+     .hints = reset_hints,
+     .complexity = "O(1)",
      .summary = "Forgets the latency samples of some events, or of all.",
      .syntax = "[event:string...]"},
-    {.name = "histogram", .run = latency_histogram, .arity = -2, .flags = ADMIN_FLAGS,
-     .group = "server", .since = "7.0.0", .hints = hints,
+    {.name = "histogram",
+     .run = latency_histogram,
+     .arity = -2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "7.0.0",
+     .hints = hints,
      .complexity = "O(N), N being the number of commands shown.",
      .summary = "Returns the distribution of durations of some commands, or of all.",
      .syntax = "[command:string...]"},
-    {.name = "help", .run = call_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE,
-     .group = "server", .since = "2.8.13", .complexity = "O(1)",
+    {.name = "help",
+     .run = call_help,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE,
+     .group = "server",
+     .since = "2.8.13",
+     .complexity = "O(1)",
      .summary = "Lists the subcommands."},
     {.name = NULL},
 };
 
 struct command latency_commands[] = {
-    {.name = "latency", .arity = -2, .group = "server", .since = "2.8.13", .subcommands = latency_sub,
-     .help = help, .complexity = "Depends on subcommand.",
+    {.name = "latency",
+     .arity = -2,
+     .group = "server",
+     .since = "2.8.13",
+     .subcommands = latency_sub,
+     .help = help,
+     .complexity = "Depends on subcommand.",
      .summary = "A container for the commands of the latency monitor."},
     {.name = NULL},
 };

@@ -8,7 +8,8 @@
 #define TABLE_BUCKET 64 /* bytes of a bucket of the keyspace's tables */
 #define SMALL        (5 * 1024 * 1024)
 
-/* ---- the report -------------------------------------------------------------------------------- */
+/* ---- the report --------------------------------------------------------------------------------
+ */
 
 static bool add_session(struct session *s, void *arg)
 {
@@ -43,7 +44,8 @@ void memory_report(struct memory_report *out)
     out->dataset = out->used > out->overhead ? out->used - out->overhead : 0;
 }
 
-/* ---- USAGE ------------------------------------------------------------------------------------- */
+/* ---- USAGE -------------------------------------------------------------------------------------
+ */
 
 static void memory_usage(struct call *c)
 {
@@ -67,7 +69,8 @@ static void memory_usage(struct call *c)
     reply_int(c->r, (int64_t)entry_memory(*slot, (size_t)samples));
 }
 
-/* ---- STATS ------------------------------------------------------------------------------------- */
+/* ---- STATS -------------------------------------------------------------------------------------
+ */
 
 struct map { /* a map that is being replied */
     struct reply *r;
@@ -147,7 +150,8 @@ static void memory_stats(struct call *c)
     reply_close_map(c->r, mark, m.n);
 }
 
-/* ---- DOCTOR ------------------------------------------------------------------------------------ */
+/* ---- DOCTOR ------------------------------------------------------------------------------------
+ */
 
 static void diagnose(const struct memory_report *mr, struct buf *out)
 {
@@ -161,12 +165,14 @@ static void diagnose(const struct memory_report *mr, struct buf *out)
                       "system holds pages that no value needs.\n");
     }
     if (a->allocated && ratio(a->active, a->allocated) > 1.1) {
-        buf_addz(out, " * Fragmentation: over 10 % of the allocator's active pages is unused, often "
-                      "after values of many sizes were replaced.\n");
+        buf_addz(out,
+                 " * Fragmentation: over 10 % of the allocator's active pages is unused, often "
+                 "after values of many sizes were replaced.\n");
     }
     if (sessions_count() && mr->clients / sessions_count() > 200 * 1024) {
-        buf_addz(out, " * Client buffers: clients hold more than 200 KB each. CLIENT LIST shows who "
-                      "(omem, qbuf); client-output-buffer-limit bounds them.\n");
+        buf_addz(out,
+                 " * Client buffers: clients hold more than 200 KB each. CLIENT LIST shows who "
+                 "(omem, qbuf); client-output-buffer-limit bounds them.\n");
     }
 }
 
@@ -185,7 +191,8 @@ static void memory_doctor(struct call *c)
     buf_free(&text);
 }
 
-/* ---- MALLOC-STATS, PURGE ------------------------------------------------------------------------ */
+/* ---- MALLOC-STATS, PURGE ------------------------------------------------------------------------
+ */
 
 static void memory_malloc_stats(struct call *c)
 {
@@ -209,7 +216,8 @@ static void memory_purge(struct call *c)
     reply_ok(c->r);
 }
 
-/* ---- declarations ------------------------------------------------------------------------------- */
+/* ---- declarations -------------------------------------------------------------------------------
+ */
 
 static const char *const varies[] = {"nondeterministic_output", "request_policy:all_shards",
                                      "response_policy:special", NULL};
@@ -231,32 +239,68 @@ static const char *const help[] = {
 };
 
 static const struct command memory_sub[] = {
-    {.name = "usage", .run = memory_usage, .arity = -3, .flags = CMD_READONLY, .group = "server",
-     .since = "4.0.0", .complexity = "O(N), N being the number of samples.",
+    {.name = "usage",
+     .run = memory_usage,
+     .arity = -3,
+     .flags = CMD_READONLY,
+     .group = "server",
+     .since = "4.0.0",
+     .complexity = "O(N), N being the number of samples.",
      .keys = {{KEYS_RANGE, KEY_RO, 2, 0, 1, 0, NULL, NULL}},
      .summary = "Returns the bytes that a key and its value take.",
      .syntax = "key [SAMPLES count:integer]"},
-    {.name = "stats", .run = memory_stats, .arity = 2, .group = "server", .since = "4.0.0",
-     .hints = varies, .complexity = "O(1)", .summary = "Returns what memory is used for."},
-    {.name = "doctor", .run = memory_doctor, .arity = 2, .group = "server", .since = "4.0.0",
-     .hints = varies, .complexity = "O(1)",
+    {.name = "stats",
+     .run = memory_stats,
+     .arity = 2,
+     .group = "server",
+     .since = "4.0.0",
+     .hints = varies,
+     .complexity = "O(1)",
+     .summary = "Returns what memory is used for."},
+    {.name = "doctor",
+     .run = memory_doctor,
+     .arity = 2,
+     .group = "server",
+     .since = "4.0.0",
+     .hints = varies,
+     .complexity = "O(1)",
      .summary = "Returns what looks wrong with the use of memory."},
-    {.name = "malloc-stats", .run = memory_malloc_stats, .arity = 2, .group = "server",
-     .since = "4.0.0", .hints = varies, .complexity = "Depends on how much memory is allocated.",
+    {.name = "malloc-stats",
+     .run = memory_malloc_stats,
+     .arity = 2,
+     .group = "server",
+     .since = "4.0.0",
+     .hints = varies,
+     .complexity = "Depends on how much memory is allocated.",
      .summary = "Returns the allocator's statistics."},
-    {.name = "purge", .run = memory_purge, .arity = 2, .flags = CMD_WALK, .group = "server",
-     .since = "4.0.0", .hints = purge_hints,
+    {.name = "purge",
+     .run = memory_purge,
+     .arity = 2,
+     .flags = CMD_WALK,
+     .group = "server",
+     .since = "4.0.0",
+     .hints = purge_hints,
      .complexity = "Depends on how much memory is allocated.",
      .summary = "Gives unused memory back to the system."},
-    {.name = "help", .run = call_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE,
-     .group = "server", .since = "4.0.0", .complexity = "O(1)",
+    {.name = "help",
+     .run = call_help,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE,
+     .group = "server",
+     .since = "4.0.0",
+     .complexity = "O(1)",
      .summary = "Lists the subcommands."},
     {.name = NULL},
 };
 
 struct command memory_commands[] = {
-    {.name = "memory", .arity = -2, .group = "server", .since = "4.0.0", .subcommands = memory_sub,
-     .help = help, .complexity = "Depends on subcommand.",
+    {.name = "memory",
+     .arity = -2,
+     .group = "server",
+     .since = "4.0.0",
+     .subcommands = memory_sub,
+     .help = help,
+     .complexity = "Depends on subcommand.",
      .summary = "A container for the commands about memory."},
     {.name = NULL},
 };

@@ -31,7 +31,8 @@ static int64_t next_id;
 static void slow_call_free(struct slow_call *s)
 {
     list_remove(&s->node);
-    for (uint32_t i = 0; i < s->argc; i++) buf_free(&s->args[i]);
+    for (uint32_t i = 0; i < s->argc; i++)
+        buf_free(&s->args[i]);
     mem_free(s->name);
     mem_free(s);
     count--;
@@ -39,10 +40,12 @@ static void slow_call_free(struct slow_call *s)
 
 static void trim(size_t most)
 {
-    while (count > most) slow_call_free(LIST_ENTRY(calls.prev, struct slow_call, node));
+    while (count > most)
+        slow_call_free(LIST_ENTRY(calls.prev, struct slow_call, node));
 }
 
-/* ---- noting ----------------------------------------------------------------------------------- */
+/* ---- noting -----------------------------------------------------------------------------------
+ */
 
 static bool sensitive_option(struct slice name)
 {
@@ -55,9 +58,11 @@ static bool is_secret(const struct call *c, uint32_t i)
 {
     const char *name = c->cmd->full_name;
     if (strcmp(name, "auth") == 0) return i > 0;
-    if (strcmp(name, "config|set") == 0) return i >= 3 && i % 2 == 1 && sensitive_option(c->argv[i - 1]);
+    if (strcmp(name, "config|set") == 0)
+        return i >= 3 && i % 2 == 1 && sensitive_option(c->argv[i - 1]);
     if (strcmp(name, "hello") != 0) return false;
-    return (i > 1 && slice_is(c->argv[i - 1], "AUTH")) || (i > 2 && slice_is(c->argv[i - 2], "AUTH"));
+    return (i > 1 && slice_is(c->argv[i - 1], "AUTH")) ||
+           (i > 2 && slice_is(c->argv[i - 2], "AUTH"));
 }
 
 static void copy_arg(struct buf *out, const struct call *c, uint32_t i)
@@ -99,7 +104,8 @@ void slowlog_note(const struct call *c, int64_t us)
     pthread_mutex_unlock(&lock);
 }
 
-/* ---- the commands ----------------------------------------------------------------------------- */
+/* ---- the commands -----------------------------------------------------------------------------
+ */
 
 static void reply_slow_call(struct reply *r, const struct slow_call *s)
 {
@@ -108,7 +114,8 @@ static void reply_slow_call(struct reply *r, const struct slow_call *s)
     reply_int(r, s->unix_s);
     reply_int(r, s->us);
     reply_array(r, s->argc);
-    for (uint32_t i = 0; i < s->argc; i++) reply_bulk(r, buf_slice(&s->args[i]));
+    for (uint32_t i = 0; i < s->argc; i++)
+        reply_bulk(r, buf_slice(&s->args[i]));
     reply_bulk_str(r, s->addr);
     reply_bulk_str(r, s->name);
 }
@@ -150,12 +157,14 @@ static void slowlog_reset(struct call *c)
     reply_ok(c->r);
 }
 
-static const char *const get_hints[] = {"request_policy:all_nodes", "nondeterministic_output", NULL};
+static const char *const get_hints[] = {"request_policy:all_nodes", "nondeterministic_output",
+                                        NULL};
 static const char *const len_hints[] = {"request_policy:all_nodes", "response_policy:agg_sum",
                                         "nondeterministic_output", NULL};
 static const char *const reset_hints[] = {"request_policy:all_nodes",
                                           "response_policy:all_succeeded", NULL};
-static const char *const get_history[] = {"4.0.0", "Entries name the client: address and name.", NULL};
+static const char *const get_history[] = {"4.0.0", "Entries name the client: address and name.",
+                                          NULL};
 static const char *const help[] = {
     "GET [<count>]",
     "    Show the newest <count> entries (10 unless told, -1: all), each with its",
@@ -171,26 +180,54 @@ static const char *const help[] = {
 #define ADMIN_FLAGS (CMD_ADMIN | CMD_LOADING | CMD_STALE)
 
 static const struct command slowlog_sub[] = {
-    {.name = "get", .run = slowlog_get, .arity = -2, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.2.12", .hints = get_hints, .history = get_history,
+    {.name = "get",
+     .run = slowlog_get,
+     .arity = -2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.2.12",
+     .hints = get_hints,
+     .history = get_history,
      .complexity = "O(N), N being the number of entries returned.",
-     .summary = "Returns the newest entries of the slow log.", .syntax = "[count:integer]"},
-    {.name = "len", .run = slowlog_len, .arity = 2, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.2.12", .hints = len_hints, .complexity = "O(1)",
+     .summary = "Returns the newest entries of the slow log.",
+     .syntax = "[count:integer]"},
+    {.name = "len",
+     .run = slowlog_len,
+     .arity = 2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.2.12",
+     .hints = len_hints,
+     .complexity = "O(1)",
      .summary = "Returns how many entries the slow log has."},
-    {.name = "reset", .run = slowlog_reset, .arity = 2, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.2.12", .hints = reset_hints,
+    {.name = "reset",
+     .run = slowlog_reset,
+     .arity = 2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.2.12",
+     .hints = reset_hints,
      .complexity = "O(N), N being the number of entries.",
      .summary = "Empties the slow log."},
-    {.name = "help", .run = call_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE,
-     .group = "server", .since = "6.2.0", .complexity = "O(1)",
+    {.name = "help",
+     .run = call_help,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE,
+     .group = "server",
+     .since = "6.2.0",
+     .complexity = "O(1)",
      .summary = "Lists the subcommands."},
     {.name = NULL},
 };
 
 struct command slowlog_commands[] = {
-    {.name = "slowlog", .arity = -2, .group = "server", .since = "2.2.12", .subcommands = slowlog_sub,
-     .help = help, .complexity = "Depends on subcommand.",
+    {.name = "slowlog",
+     .arity = -2,
+     .group = "server",
+     .since = "2.2.12",
+     .subcommands = slowlog_sub,
+     .help = help,
+     .complexity = "Depends on subcommand.",
      .summary = "A container for the commands of the slow log."},
     {.name = NULL},
 };
