@@ -118,9 +118,9 @@ CLIENT_SRC := $(wildcard tests/hiredis/*.c tests/differential/*.c tests/stress/h
 CLIENT_BIN := $(patsubst %.c,build/clients/%,$(notdir $(CLIENT_SRC)))
 vpath %.c tests/hiredis tests/differential tests/stress
 
-build/clients/%: %.c $(wildcard tests/hiredis/*.h)
+build/clients/%: %.c tests/hiredis/testing.h
 	$(Q)mkdir -p $(@D); echo "  TEST  $<"; \
-	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g -pthread $(WARN) $< -o $@ $(shell $(PKG) --cflags --libs hiredis)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g -pthread -Itests/hiredis $(WARN) $< -o $@ $(shell $(PKG) --cflags --libs hiredis)
 
 client-bins: $(CLIENT_BIN)
 .PHONY: client-bins
