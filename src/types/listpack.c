@@ -394,7 +394,7 @@ lp *lp_dup(const lp *l)
 
 static inline lp *room_for(lp *l, size_t total)
 {
-    return LIKELY(total <= mem_usable(l)) ? forget_size(l) : mem_realloc(l, total);
+    return forget_size(LIKELY(total <= mem_usable(l)) ? l : mem_realloc(l, total));
 }
 
 /* Gives memory back, but not for a size class: pops and pushes in turn shall not move it. */
@@ -416,7 +416,7 @@ bool lp_safe_to_add(const lp *l, size_t add)
 static inline lp *resize_at(lp *l, size_t pos, size_t old_n, size_t n)
 {
     size_t total = lp_bytes(l), behind = pos + old_n;
-    if (n > old_n) l = room_for(l, total + n - old_n);
+    if (n >= old_n) l = room_for(l, total + n - old_n);
     memmove(l + pos + n, l + behind, total - behind);
     set_bytes(l, total - old_n + n);
     return n < old_n ? shrink(l) : l;
