@@ -1,0 +1,93 @@
+/*
+ * retire.c - frees memory that coroutines on other workers may be looking at without owning it.
+ *
+ *   retire() --> pile (lock-free stack) --> the coroutine takes all of it, waits until every worker
+ * has passed through its scheduler, frees it, takes the next pile
+ *
+ * The reader (table_prefetch, ks_size) takes a pointer and uses it without parking in between, so
+ * once its worker has passed through the scheduler it holds nothing that it took before. What it
+ * takes later was published later: whoever retires memory has unpublished it first.
+ *
+ * Why the coroutine first sleeps: a worker notes a new round, or that it has woken, with a store
+ * that may still be on its way when its next loads are done already. A millisecond is a thousand
+ * times what a store takes to arrive, so the round read after it is not older than any pointer read
+ * before.
+ */
+#include "keyspace/keyspace_internal.h"
+
+#define PAUSE_NS (1000 * 1000)
+
+struct retired {
+    struct retired *next;
+    void *memory;
+};
+
+static _Atomic(struct retired *) pile;
+static _Atomic(struct co *) reclaimer;
+
+void retire(void *memory)
+{
+    if (rt_worker_count() == 0) {
+        mem_free(memory); /* no runtime: nobody else is there */
+        return;
+    }
+    struct retired *r = mem_alloc(sizeof *r);
+    r->memory = memory;
+    r->next = atomic_load_explicit(&pile, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&pile, &r->next, r, memory_order_seq_cst,
+                                                  memory_order_relaxed)) {
+    }
+    struct co *co = atomic_load_explicit(&reclaimer, memory_order_seq_cst);
+    if (!r->next && co) co_ready(co);
+}
+
+static void wait_for_worker(unsigned worker, uint64_t round)
+{
+    for (;;) {
+        uint64_t now = rt_round(worker);
+        if (now != round || now == RT_QUIESCENT) return;
+        co_sleep(PAUSE_NS);
+    }
+}
+
+static void wait_for_workers(void)
+{
+    unsigned n = rt_worker_count();
+    uint64_t *rounds = mem_alloc(n * sizeof *rounds);
+    co_sleep(PAUSE_NS);
+    for (unsigned i = 0; i < n; i++)
+        rounds[i] = rt_round(i);
+    for (unsigned i = 0; i < n; i++) {
+        if (rounds[i] != RT_QUIESCENT) wait_for_worker(i, rounds[i]);
+    }
+    mem_free(rounds);
+}
+
+static void free_pile(struct retired *r)
+{
+    for (struct retired *next; r; r = next) {
+        next = r->next;
+        mem_free(r->memory);
+        mem_free_sized(r, sizeof *r);
+        if (co_should_yield()) co_yield ();
+    }
+}
+
+static void reclaim(void *arg)
+{
+    atomic_store_explicit(&reclaimer, co_self(), memory_order_seq_cst);
+    for (;;) {
+        struct retired *r = atomic_exchange_explicit(&pile, NULL, memory_order_seq_cst);
+        if (!r) {
+            co_park(RT_NEVER);
+            continue;
+        }
+        wait_for_workers();
+        free_pile(r);
+    }
+}
+
+void retire__start(void)
+{
+    CHECK(co_spawn("reclaimer", reclaim, NULL) == RT_OK);
+}
