@@ -171,8 +171,12 @@ static bool serve(struct waiter *w, struct part *p, const struct key *k, int64_t
     if (!slot || (*slot)->type != TYPE_LIST) return false;
     if (!waiter_claim(w)) return true; /* it has just left: the next in line */
     struct caller *caller = waiter_caller(w);
-    struct call c = {
-        .caller = caller, .r = caller->reply, .db = w->db, .now_ms = now_ms, .part = p};
+    struct call c = {.caller = caller,
+                     .r = caller->reply,
+                     .cmd = caller->last_command, /* the one that waits */
+                     .db = w->db,
+                     .now_ms = now_ms,
+                     .part = p};
     carry_out(&c, waiter_arg(w), k, slot);
     waiter_done(w);
     return true;
