@@ -71,6 +71,13 @@ int rt_run(const struct rt_config *config, void (*main_fn)(void *), void *arg);
 /* Ends rt_run(). Any thread; async-signal-safe. */
 void rt_stop(void);
 
+/* While it runs, rt_run() has its own handler for SIGSEGV and SIGBUS (on an alternate stack that every
+ * worker thread has): it names the coroutine whose stack overflowed, then lets the handler that was
+ * installed before, or the default, have the fault. Who installs a handler later calls this instead:
+ * the name of the coroutine, if the fault address says that its stack overflowed, else NULL.
+ * Async-signal-safe; on the faulting thread. SIGPIPE is ignored from rt_run() on, if it was not handled. */
+const char *rt_stack_overflow(const void *fault_addr);
+
 unsigned rt_worker_count(void);
 unsigned rt_worker_id(void);      /* of the calling worker thread, 0 .. count-1; UINT_MAX elsewhere */
 const char *rt_poller_name(void); /* "epoll" or "io_uring" */
