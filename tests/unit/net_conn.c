@@ -459,6 +459,8 @@ static void go_idle(void)
     CHECK(conn_flush(c) == RT_OK && atomic_load(&c->bytes_out) == 5);
     CHECK(conn_make_idle(c) && !c->parser && c->reply.memory == 0);
     CHECK(atomic_load(&c->query_buffered) == 0 && atomic_load(&c->query_free) == 0);
+    char answer[8];
+    CHECK(read(peer, answer, sizeof answer) == 5); /* closing with it unread would be a reset */
     close(peer);
     CHECK(conn_fill(c) == RT_EOF && c->eof);
     conn_close(c);
