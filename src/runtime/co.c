@@ -203,6 +203,7 @@ static void stack_put(struct worker *w, struct stack *st)
         fiber_fini(&st->fiber);
         fiber_init(&st->fiber, st->low, rt.stack_size);
     }
+    fiber_reuse(&st->fiber);
     st->next = w->stacks;
     w->stacks = st;
     set_stacks(w, count_stacks(w) + 1);

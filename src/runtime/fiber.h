@@ -57,6 +57,14 @@ static inline void fiber_fini(struct fiber *f)
     __asan_unpoison_memory_region(f->low, f->size);
 }
 
+/* The stack was left for good by functions that did not return: those at its upper end. What lies
+ * below them was unpoisoned when they were called, as they are _Noreturn. */
+static inline void fiber_reuse(struct fiber *f)
+{
+    size_t upper = f->size < 32768 ? f->size : 32768;
+    __asan_unpoison_memory_region((const char *)f->low + f->size - upper, upper);
+}
+
 /* `ends`: nothing on the old stack is needed any more. */
 __attribute__((always_inline)) static inline void fiber_leave(struct fiber *from, struct fiber *to,
                                                               bool ends)
@@ -98,6 +106,10 @@ static inline void fiber_fini(struct fiber *f)
     __tsan_destroy_fiber(f->tsan);
 }
 
+static inline void fiber_reuse(struct fiber *f)
+{
+}
+
 __attribute__((always_inline)) static inline void fiber_leave(struct fiber *from, struct fiber *to,
                                                               bool ends)
 {
@@ -117,6 +129,8 @@ static inline void fiber_init(struct fiber *f, const void *low, size_t size) {}
 static inline void fiber_adopt(struct fiber *f, const void *low, size_t size) {}
 
 static inline void fiber_fini(struct fiber *f) {}
+
+static inline void fiber_reuse(struct fiber *f) {}
 
 static inline void fiber_leave(struct fiber *from, struct fiber *to, bool ends) {}
 
