@@ -175,6 +175,7 @@ void caller_reset(struct caller *caller);
 /* CLIENT REPLY: ON can reply at once; what OFF and SKIP reply is dropped. */
 enum caller_reply { CALLER_REPLY_ON, CALLER_REPLY_NONE, CALLER_REPLY_NOT_NEXT };
 void caller_set_reply(struct caller *caller, enum caller_reply mode);
+bool caller_queue_writes(const struct caller *caller);    /* a queued command may write */
 size_t caller_queue_memory(const struct caller *caller); /* of MULTI, bytes; by its coroutine */
 
 /* ---- one call --------------------------------------------------------------------------------- */

@@ -30,6 +30,7 @@ struct transaction {
     size_t bytes;
     struct part_set parts;
     bool may_ready;  /* some command may make keys ready */
+    bool writes;
     bool changes_db; /* so the database of a command is not known before it runs */
 };
 
@@ -90,6 +91,7 @@ static void queued_fill(struct queued *q, const struct command *cmd, const struc
 static void note_needs(struct transaction *t, const struct queued *q)
 {
     t->may_ready |= q->cmd->may_ready;
+    t->writes |= (q->cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)) != 0;
     t->changes_db |= strcmp(q->cmd->name, "select") == 0;
     if (q->cmd->flags & (CMD_ALL | CMD_WALK)) part_set_add_all(&t->parts);
     for (uint32_t i = 0; i < q->nkeys; i++)
@@ -118,6 +120,11 @@ void transaction_queue(struct caller *caller, const struct command *cmd, const s
     if (!(caller->flags & CALLER_DIRTY_EXEC)) add(caller->multi, cmd, req);
     atomic_fetch_add_explicit(&caller->queued, 1, memory_order_relaxed);
     reply_queued(caller->reply);
+}
+
+bool caller_queue_writes(const struct caller *caller)
+{
+    return caller->multi && caller->multi->writes;
 }
 
 size_t caller_queue_memory(const struct caller *caller)

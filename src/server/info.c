@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/admin.h"
+#include "server/client.h"
 
 #define CONTENDED_MAX 16 /* partitions shown one by one */
 
@@ -100,7 +101,7 @@ static void info_clients(struct buf *out)
     line_u64(out, "maxclients", (uint64_t)config_num(OPT_MAXCLIENTS));
     line_u64(out, "client_recent_max_input_buffer", sums.in_max);
     line_u64(out, "client_recent_max_output_buffer", sums.out_max);
-    line_u64(out, "blocked_clients", sessions_blocked());
+    line_u64(out, "blocked_clients", sessions_blocked() + pause_waiting());
     zeros(out, none);
     line_u64(out, "watching_clients", sums.watching);
     line_u64(out, "clients_in_timeout_table", sessions_blocked());
