@@ -174,7 +174,7 @@ static uint32_t sweep(unsigned first)
         struct part *p = &keyspace.parts[i];
         while (due_of(p) <= tick_at(clock_unix_ms())) {
             sweep_part(p);
-            co_yield ();
+            co_yield();
         }
         next = MIN(next, due_of(p));
     }

@@ -113,7 +113,7 @@ static void free_table(struct table *t)
     size_t bucket = 0, n;
     while ((n = free_some(t, &bucket, free_entry)) != 0) {
         done(n);
-        if (co_should_yield()) co_yield ();
+        if (co_should_yield()) co_yield();
     }
     table_free(t);
 }
@@ -129,7 +129,7 @@ static void free_pile(struct garbage *g)
             free_table(g->table);
         }
         mem_free_sized(g, sizeof *g);
-        if (co_should_yield()) co_yield ();
+        if (co_should_yield()) co_yield();
     }
 }
 

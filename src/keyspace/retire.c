@@ -69,7 +69,7 @@ static void free_pile(struct retired *r)
         next = r->next;
         mem_free(r->memory);
         mem_free_sized(r, sizeof *r);
-        if (co_should_yield()) co_yield ();
+        if (co_should_yield()) co_yield();
     }
 }
 
