@@ -15,7 +15,7 @@ static_assert(sizeof(struct entry) == 16, "the entry's header");
 static_assert(offsetof(struct entry, v) == 8 && offsetof(struct entry, tail) == 16, "its layout");
 
 static const struct type_ops *const ops_of[] = {
-    [TYPE_STREAM] = NULL,
+    [TYPE_LIST] = &list_ops,
 };
 
 /* ---- making --------------------------------------------------------------------------------- */
