@@ -265,6 +265,7 @@ struct quicklist *quicklist_dup(const struct quicklist *q)
             n->data = mem_dup(node->data, node->size);
         }
         link_after(copy, copy->tail, n);
+        if (node == q->open && n->data) copy->open = n;
     }
     copy->count = q->count;
     return copy;
