@@ -29,9 +29,8 @@
  */
 #include "runtime/rt.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -78,7 +77,7 @@ static struct stack *stack_at(char *low)
     struct stack *st = (struct stack *)(low + rt.stack_size) - 1;
     st->next = NULL;
     st->low = low;
-    st->dirty = false;
+    st->dirty = 0;
     fiber_init(&st->fiber, low, rt.stack_size);
     return st;
 }
@@ -198,8 +197,8 @@ static struct stack *stack_get(struct worker *w)
 
 static void stack_put(struct worker *w, struct stack *st)
 {
-    if (FIBER_MUST_SWITCH && st->dirty) {
-        st->dirty = false;
+    if (st->dirty >= FIBER_DIRTY_MAX) {
+        st->dirty = 0;
         fiber_fini(&st->fiber);
         fiber_init(&st->fiber, st->low, rt.stack_size);
     }
@@ -501,8 +500,7 @@ _Noreturn void co_sleep_stackless(void)
         atomic_store_explicit(&me->state, CO_ACTIVE, memory_order_relaxed);
         sched__push_back(w, me);
     }
-    st->dirty = true;
-    if (FIBER_MUST_SWITCH) abandon(w, NULL);
+    if (FIBER_DIRTY_MAX != UINT_MAX && ++st->dirty >= FIBER_DIRTY_MAX) abandon(w, NULL);
     switch__jump(stack_top(st), restart_stack);
 }
 

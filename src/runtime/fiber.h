@@ -5,8 +5,8 @@
  * is the last thing on the old stack before the switch, fiber_arrive() the first on the new one.
  *
  * The thread sanitizer keeps a call stack for each fiber; a function that never returns leaves its
- * entries there. So a stack left by co_sleep_stackless() is `dirty`: its fiber is made anew before
- * the stack is used again (FIBER_MUST_SWITCH).
+ * entries there. So every co_sleep_stackless() makes its stack more `dirty`, and after
+ * FIBER_DIRTY_MAX times the stack gets a new fiber before it is used again.
  */
 #ifndef WEFT_RUNTIME_FIBER_H
 #define WEFT_RUNTIME_FIBER_H
@@ -33,7 +33,7 @@ void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_
                                      size_t *size_old);
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 
-#define FIBER_MUST_SWITCH 0
+#define FIBER_DIRTY_MAX UINT_MAX
 struct fiber {
     void *fake;
     const void *low;
@@ -86,7 +86,7 @@ void *__tsan_create_fiber(unsigned flags);
 void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 
-#define FIBER_MUST_SWITCH 1
+#define FIBER_DIRTY_MAX 256u
 struct fiber {
     void *tsan;
 };
@@ -120,7 +120,7 @@ __attribute__((always_inline)) static inline void fiber_arrive(struct fiber *f) 
 
 #else
 
-#define FIBER_MUST_SWITCH 0
+#define FIBER_DIRTY_MAX UINT_MAX
 struct fiber {
 };
 

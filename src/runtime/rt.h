@@ -45,7 +45,7 @@ enum co_state {
 struct stack {
     struct stack *next; /* in a cache */
     char *low;          /* its lowest byte; the guard lies below */
-    bool dirty;         /* see fiber.h */
+    unsigned dirty;     /* see fiber.h */
     struct fiber fiber;
 };
 
@@ -222,7 +222,6 @@ struct rt {
     struct pool cos, socks;
     uint64_t slice_cycles, poll_cycles;
     _Atomic(bool) stop;
-    _Atomic(bool) running;
 
     ALIGNED(CACHE_LINE)
     _Atomic(uint64_t) idle[MAX_WORKERS / 64]; /* a bit: sleeps, and nobody has woken it */

@@ -66,6 +66,8 @@
 #define DEFAULT_STACK (256 * 1024)
 
 struct rt rt;
+static _Atomic(bool) running;
+static _Atomic(int) stoppers; /* threads inside rt_stop() */
 __attribute__((used)) _Thread_local struct worker *rt__worker; /* named in assembly */
 
 #if !defined(__x86_64__) || defined(WEFT_SANITIZER)
@@ -1014,9 +1016,10 @@ int rt_run(const struct rt_config *config, void (*main_fn)(void *), void *arg)
         if (pipe.sa_handler == SIG_DFL) sigaction(SIGPIPE, &ignore, NULL);
         offload__start(config->offload_threads);
         co__install_handler();
-        atomic_store_explicit(&rt.running, true, memory_order_release);
+        atomic_store_explicit(&running, true, memory_order_seq_cst);
         rc = run(main_fn, arg);
-        atomic_store_explicit(&rt.running, false, memory_order_seq_cst);
+        atomic_store_explicit(&running, false, memory_order_seq_cst);
+        while (atomic_load_explicit(&stoppers, memory_order_seq_cst) > 0) sched_yield();
         offload__stop();
         co__remove_handler();
     } else {
@@ -1026,10 +1029,13 @@ int rt_run(const struct rt_config *config, void (*main_fn)(void *), void *arg)
     return rc;
 }
 
+/* The workers are not taken down while somebody is in here. */
 void rt_stop(void)
 {
-    if (!atomic_load_explicit(&rt.running, memory_order_acquire)) return;
-    atomic_store_explicit(&rt.stop, true, memory_order_seq_cst);
-    for (unsigned i = 0; i < rt.n; i++)
-        rt.netpoll->wake(&rt.workers[i]);
+    atomic_fetch_add_explicit(&stoppers, 1, memory_order_seq_cst);
+    if (atomic_load_explicit(&running, memory_order_seq_cst)) {
+        atomic_store_explicit(&rt.stop, true, memory_order_seq_cst);
+        for (unsigned i = 0; i < rt.n; i++) rt.netpoll->wake(&rt.workers[i]);
+    }
+    atomic_fetch_sub_explicit(&stoppers, 1, memory_order_seq_cst);
 }

@@ -14,8 +14,8 @@
  *     and eof by the one reader, write_seen and write_more by the one writer.
  *  2. The struct lives while s->refs > 0: one for the open socket, one for each that waits with a
  *     stack. The last one hands it to the poller (detach), which frees it when no event can come.
- *  3. A half-close ends waits for reading and for hang-ups. It does not end a wait for writing: the
- *     peer may well go on reading.
+ *  3. A half-close is an event for readers and watchers, not for writers: the peer may well go on
+ *     reading.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -176,22 +176,17 @@ bool sock_hung_up(const struct sock *s)
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
-/* The bits that hold, if they end a wait for `events`; else 0. */
+/* The bits that hold, if they end a wait for `events`; else 0. A hang-up counts as a read event
+ * (and one in both directions as a write event), so it ends a wait once, until a read or write has
+ * seen it: if that says RT_EAGAIN all the same, waiting again really waits. */
 static int holds(const struct sock *s, int events)
 {
     uint64_t flags = atomic_load_explicit(&s->events, memory_order_seq_cst) & EV_GONE;
-    bool gone = flags & EV_HANGUP, end = gone;
-    int bits = flags ? SOCK_HANGUP : 0;
-    if ((events & SOCK_READABLE) && (flags || sock__readable(s))) {
-        bits |= SOCK_READABLE;
-        end = true;
-    }
-    if ((events & SOCK_WRITABLE) && (gone || sock__writable(s))) {
-        bits |= SOCK_WRITABLE;
-        end = true;
-    }
-    if ((events & SOCK_HANGUP) && flags) end = true;
-    return end ? bits : 0;
+    int bits = 0;
+    if ((events & SOCK_READABLE) && (s->eof || sock__readable(s))) bits |= SOCK_READABLE;
+    if ((events & SOCK_WRITABLE) && sock__writable(s)) bits |= SOCK_WRITABLE;
+    if (flags && (bits || (events & SOCK_HANGUP))) bits |= SOCK_HANGUP;
+    return bits;
 }
 
 static void enlist(struct sock *s, int events, struct co *me)
@@ -313,12 +308,15 @@ ssize_t sock_write(struct sock *s, const void *buf, size_t n, int64_t deadline_n
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
+/* A unix listener that was shut down says EAGAIN for ever, and hangs up. */
 static __attribute__((noinline)) int try_accept(struct sock *s, struct sockaddr *addr,
                                                 socklen_t *addrlen)
 {
-    s->read_seen = ev_reads(atomic_load_explicit(&s->events, memory_order_acquire));
+    uint64_t events = atomic_load_explicit(&s->events, memory_order_acquire);
+    s->read_seen = ev_reads(events);
     int fd = accept4(s->fd, addr, addrlen, SOCK_NONBLOCK | SOCK_CLOEXEC);
     int error = errno;
+    if (fd < 0 && error == EAGAIN && (events & EV_GONE)) error = EINVAL;
     s->read_more = fd >= 0 || (error != EAGAIN && error != EWOULDBLOCK);
     if (fd >= 0) return fd;
     return s->read_more ? RT_ESYS - error : RT_EAGAIN;

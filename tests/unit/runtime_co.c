@@ -298,6 +298,8 @@ static void long_runs_stall_nobody(void **state)
 
 /* ---- dormancy ------------------------------------------------------------------------------- */
 
+#define SLEEPERS 200
+
 struct sleeper {
     struct co *_Atomic co;
     _Atomic(int) starts;
@@ -317,26 +319,26 @@ static void wake_count_sleep(void *arg)
 
 static void wake_dormant(void)
 {
-    static struct sleeper sleepers[200];
+    static struct sleeper sleepers[SLEEPERS];
     struct rt_stats stats;
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < SLEEPERS; i++) {
         atomic_store(&sleepers[i].starts, 0);
         atomic_store(&sleepers[i].co, NULL);
         sleepers[i].wanted = 20;
         co_spawn("sleeper", wake_count_sleep, &sleepers[i]);
     }
     for (int round = 1; round < 20; round++) {
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < SLEEPERS; i++)
             wait_for(&sleepers[i].starts, round);
-        while (rt_stats(&stats), stats.dormant != 200)
+        while (rt_stats(&stats), stats.dormant != SLEEPERS)
             co_sleep(MS / 10);
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < SLEEPERS; i++)
             co_ready(atomic_load(&sleepers[i].co));
     }
-    for (int i = 0; i < 200; i++)
+    for (int i = 0; i < SLEEPERS; i++)
         wait_for(&sleepers[i].starts, 20);
     rt_stats(&stats);
-    CHECK(stats.stacks < 200);
+    CHECK(stats.stacks < SLEEPERS);
 }
 
 static void dormant_ones_hold_no_stack_and_start_anew(void **state)
@@ -365,6 +367,12 @@ static void token_wakes_from_dormancy(void **state)
 
 /* ---- many suspended at once ----------------------------------------------------------------- */
 
+#ifdef WEFT_SANITIZER
+#define SUSPENDED 60 /* the thread sanitizer takes milliseconds for each stack */
+#else
+#define SUSPENDED 1000
+#endif
+
 static _Atomic(bool) released;
 
 static void wait_for_release(void *arg)
@@ -384,16 +392,16 @@ static void suspend_many(void)
     struct rt_stats stats;
     atomic_store(&counter, 0);
     atomic_store(&released, false);
-    for (intptr_t i = 0; i < 1000; i++)
+    for (intptr_t i = 0; i < SUSPENDED; i++)
         co_spawn("many", wait_for_release, (void *)i);
     int64_t until = rt_now() + 10000 * MS;
-    while (rt_stats(&stats), stats.parked < 900) {
+    while (rt_stats(&stats), stats.parked < SUSPENDED) {
         CHECK(rt_now() < until);
         co_sleep(MS);
     }
-    CHECK(stats.stacks >= 900);
+    CHECK(stats.stacks >= SUSPENDED);
     atomic_store(&released, true);
-    wait_for(&counter, 1000);
+    wait_for(&counter, SUSPENDED);
 }
 
 static void stacks_keep_their_contents(void **state)
