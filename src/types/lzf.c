@@ -38,7 +38,7 @@ static void put_literals(struct sink *out, const uint8_t *from, size_t n)
 
 static void put_match(struct sink *out, size_t back, size_t len)
 {
-    if (!out->p || out->end - out->p < 3) {
+    if (!out->p || out->end - out->p < (len <= MATCH_SHORT ? 2 : 3)) {
         out->p = NULL;
         return;
     }
