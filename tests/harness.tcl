@@ -368,6 +368,7 @@ proc close_client {c} {
 proc half_close {c} {
     flush_client $c
     chan close $::Client($c,sock) write
+    set ::Client($c,half) 1
 }
 
 proc ask {c args} {
@@ -395,6 +396,7 @@ proc raw_send {c bytes} {
 }
 
 proc flush_client {c} {
+    if {[info exists ::Client($c,half)]} return
     set sock $::Client($c,sock)
     flush $sock
     while {[chan pending output $sock] > 0} {

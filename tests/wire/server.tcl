@@ -136,7 +136,7 @@ test "CONFIG SET of several is all or nothing" {
     expect_error {$c config set timeout 9 slowlog-max-len abc} "ERR CONFIG SET failed (possibly related to argument 'slowlog-max-len') - argument couldn't be parsed into an integer"
     expect [$c config get timeout] {timeout 5}
     expect_error {$c config set timeout 9 timeout 10} "ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter"
-    expect_error {$c config set timeout 9 slowlog-max-len} "ERR wrong number of arguments for 'config|set' command"
+    expect_error {$c config set timeout 9 slowlog-max-len} "ERR syntax error"
     $c config set timeout 0 slowlog-max-len 128
 }
 
@@ -248,9 +248,9 @@ test "COMMAND GETKEYS and GETKEYSANDFLAGS" {
     expect [$c command getkeysandflags set k v] {{k {OW update}}}
     expect [$c command getkeysandflags get k] {{k {RO access}}}
     expect [$c command getkeysandflags lmove a b left left] {{a {RW access delete}} {b {RW insert}}}
-    expect_error {$c command getkeys ping} "ERR The command has no key arguments"
-    expect_error {$c command getkeys nosuch} "ERR Invalid command specified"
-    expect_error {$c command getkeys get} "ERR Invalid number of arguments specified for command"
+    expect_error {$c command getkeys ping x} "ERR The command has no key arguments"
+    expect_error {$c command getkeys nosuch x} "ERR Invalid command specified"
+    expect_error {$c command getkeys get a b} "ERR Invalid number of arguments specified for command"
 }
 
 test "COMMAND LIST and its filters" {
