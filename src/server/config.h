@@ -100,7 +100,8 @@ enum {
     OPTION_PROTECTED = 1u << 3, /* CONFIG SET only with enable-protected-configs */
     OPTION_INERT = 1u << 4,     /* accepted, kept, without effect here */
     OPTION_FILE_ONLY = 1u << 5, /* a directive of the file, unknown to CONFIG GET and SET */
-    OPTION_EMPTY_OK = 1u << 6,  /* OPTION_TEXT: "" is a value, written to the file (else: unset) */
+    OPTION_AT_ONCE = 1u << 6,   /* applied while the file is read (dir) */
+    OPTION_AT_START = 1u << 7,  /* applied by config_apply_all() */
 };
 
 struct option_word {
@@ -124,11 +125,25 @@ struct option {
     /* ENUM, FLAGS, INT: may refuse a value. */
     bool (*check_num)(int64_t value, const char **err);
     /* Makes the new value (already stored) take effect. False: *err; the old one is put back and
-     * applied. Not called while the configuration is loaded. May not park. */
+     * applied. While the configuration is loaded only with AT_ONCE. May not park. */
     bool (*apply)(const struct option *o, const char **err);
     /* Its lines of a configuration file, each with a line end; NULL: "name value". */
     void (*print)(const struct option *o, struct buf *out);
 };
+
+/* What words stand for. */
+enum {
+    POLICY_NONE = 0,
+    POLICY_LRU = 1,
+    POLICY_LFU = 2,
+    POLICY_RANDOM = 3,
+    POLICY_TTL = 4,
+    POLICY_VOLATILE = 8
+};
+enum { SUPERVISED_NO, SUPERVISED_AUTO, SUPERVISED_SYSTEMD, SUPERVISED_UPSTART };
+enum { SHUTDOWN_SAVE = 1, SHUTDOWN_NOSAVE = 2, SHUTDOWN_NOW = 4, SHUTDOWN_FORCE = 8 };
+enum { OOM_NO, OOM_RELATIVE, OOM_ABSOLUTE };
+enum { ALLOW_NO, ALLOW_YES, ALLOW_LOCAL }; /* LOCAL: connections from this machine */
 
 extern _Atomic(int64_t) config_values[OPT_MAX];
 
@@ -155,7 +170,7 @@ void config_show_default(const struct option *o, struct buf *out);
 bool config_is_default(const struct option *o);
 /* The option's lines for a configuration file. Values that need it are quoted. */
 void config_print(const struct option *o, struct buf *out);
-/* "yes" as a word of a file: as it is, or quoted if it has blanks, quotes or control bytes. */
+/* A word of a file of a file: as it is, or quoted if it has blanks, quotes or control bytes. */
 void config_print_word(struct buf *out, struct slice word);
 
 /* ---- changing ---------------------------------------------------------------------------------
@@ -177,9 +192,11 @@ void config_put_text(enum option_id id, const char *text);
  */
 
 void config_init(void); /* the defaults */
-/* Reads files (NULL: none; "-": standard input) and then the options of the command line, as Redis
- * does: extra is a text of lines. False: err holds the whole message for the user. */
-bool config_load(const char *path, struct slice extra, struct buf *err);
+/* Reads a file (NULL: none), then standard input if asked to, then the options of the command line
+ * as a text of lines. False: err holds the whole message for the user. */
+bool config_load(const char *path, bool from_stdin, struct slice extra, struct buf *err);
+/* Lets what was loaded take effect in the running server; in the first coroutine. */
+bool config_apply_all(const char **err);
 const char *config_file(void); /* the absolute path of the file that was loaded, or "" */
 /* Names of options that the user set and that have no effect here, separated by blanks; "": none.
  */

@@ -1,0 +1,51 @@
+/*
+ * config_apply.c - options that take effect in the layers below: each function reads the values and
+ * hands them down. They run with all partitions owned, or before there are clients.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "commands/commands.h"
+#include "server/config_internal.h"
+
+bool apply_expire_effort(const struct option *o, const char **err)
+{
+    keyspace_set_expire_effort((int)config_num(OPT_ACTIVE_EXPIRE_EFFORT));
+    return true;
+}
+
+bool apply_policy(const struct option *o, const char **err)
+{
+    bool lfu = (config_num(OPT_MAXMEMORY_POLICY) & ~POLICY_VOLATILE) == POLICY_LFU;
+    keyspace_set_lfu(lfu, (int)config_num(OPT_LFU_LOG_FACTOR), (int)config_num(OPT_LFU_DECAY_TIME));
+    return true;
+}
+
+bool apply_list_limits(const struct option *o, const char **err)
+{
+    list_limits.max_listpack_size = (int)config_num(OPT_LIST_MAX_LISTPACK_SIZE);
+    list_limits.compress_depth = (int)config_num(OPT_LIST_COMPRESS_DEPTH);
+    return true;
+}
+
+bool apply_loglevel(const struct option *o, const char **err)
+{
+    log_set_level((enum log_level)config_num(OPT_LOGLEVEL));
+    return true;
+}
+
+bool apply_slowlog(const struct option *o, const char **err)
+{
+    atomic_store_explicit(&commands_slow_us, config_num(OPT_SLOWLOG_LOG_SLOWER_THAN),
+                          memory_order_relaxed);
+    return true;
+}
+
+bool apply_dir(const struct option *o, const char **err)
+{
+    char *dir = config_text(OPT_DIR);
+    bool ok = chdir(dir) == 0;
+    if (!ok) *err = strerror(errno);
+    mem_free(dir);
+    return ok;
+}
