@@ -46,7 +46,8 @@ static struct slice first_word(struct slice line)
     const char *start = p;
     while (p < end && *p != ' ' && *p != '\t' && *p != '\r')
         p++;
-    return start == end || *start == '#' ? slice_of(start, 0) : slice_of(start, (size_t)(p - start));
+    return start == end || *start == '#' ? slice_of(start, 0)
+                                         : slice_of(start, (size_t)(p - start));
 }
 
 /* ---- the new text

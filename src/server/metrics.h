@@ -35,9 +35,10 @@ struct metrics_rates {
     double input_kbps, output_kbps;
 };
 void metrics_rates(struct metrics_rates *out);
-void metrics_sample(void); /* by cron, SAMPLES_PER_S times a second */
+void metrics_sample(void); /* by cron, ten times a second */
 
-int64_t metrics_started_ms(void); /* unix time of the start */
+int64_t metrics_started_ms(void);      /* unix time of the start */
+int64_t metrics_started_mono_ms(void); /* the same instant by rt_now(), ms */
 void metrics_start(void);
 
 #endif

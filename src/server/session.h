@@ -26,6 +26,8 @@ struct session_extra {               /* what few clients have */
     char *name, *lib_name, *lib_ver; /* NULL: none */
 };
 
+enum { SHOW_NO_EVICT = 1, SHOW_NO_TOUCH = 2, SHOW_RESP3 = 4 };
+
 enum session_blocked { SESSION_RUNNING, SESSION_BLOCKED, UNBLOCK_TIMEOUT, UNBLOCK_ERROR };
 
 struct session {
@@ -35,13 +37,13 @@ struct session {
     struct co *co;
     struct session_extra *extra; /* NULL: nothing in it */
     uint32_t shard;
-    _Atomic(uint32_t) blocked; /* enum session_blocked */
-    _Atomic(uint32_t) kill;    /* not 0: to be closed at once, whatever it waits for */
-    uint32_t created_s;
-    _Atomic(uint32_t) active_s;   /* (any) unix time of the last request */
-    _Atomic(uint32_t) batch_args; /* (any) bytes of the arguments being executed */
-    _Atomic(uint32_t) queued;     /* (any) commands queued by MULTI; 0 outside */
-    _Atomic(uint32_t) shown;      /* (any) flags, db, resp for CLIENT LIST: session_show_state */
+    uint32_t created_s;         /* unix time; constant */
+    _Atomic(uint32_t) blocked;  /* (any) enum session_blocked */
+    _Atomic(uint32_t) kill;     /* not 0: to be closed at once, whatever it waits for */
+    _Atomic(uint32_t) active_s; /* (any) unix time of the last request */
+    _Atomic(uint32_t) shown;    /* (any) SHOW_* bits */
+    _Atomic(uint32_t)
+        argv_bytes; /* (any) bytes of arguments being run, while it describes itself */
 };
 
 static inline struct session *session_of(struct caller *caller)
@@ -57,12 +59,12 @@ void session_accept(int fd, bool is_unix, void *arg);
 /* Sends what waits in the reply; PARKS while the peer takes nothing. False: it is gone or to be
  * closed. */
 bool session_flush(struct session *s);
+/* The hooks of commands/ that are about sessions: flush, wait, admit (session_hooks.c). */
+void session_hooks(struct command_hooks *hooks);
 /* Name, library: owned copies; "" or NULL clears. By the owner. */
 enum session_text { SESSION_NAME, SESSION_LIB_NAME, SESSION_LIB_VER };
 void session_set_text(struct session *s, enum session_text which, struct slice value);
 const char *session_text(const struct session *s, enum session_text which); /* "" when unset */
-/* Fills in the hooks of commands/: flush, wait, admit. */
-void session_hooks(struct command_hooks *hooks);
 
 /* ---- the registry (sessions.c) ----------------------------------------------------------------
  */
@@ -72,7 +74,8 @@ void sessions_init(void); /* once, in the first coroutine */
 bool sessions_add(struct session *s);
 void sessions_remove(struct session *s);
 uint32_t sessions_count(void);
-uint64_t sessions_blocked(void); /* waiting in blocking commands */
+uint32_t sessions_blocked(void); /* waiting in blocking commands */
+void sessions_count_blocked(int change);
 uint64_t sessions_last_id(void);
 
 /* Calls fn for each session, under the lock of its shard: fn looks, and may kill or unblock; it may
