@@ -28,7 +28,13 @@ struct session_extra {               /* what few clients have */
 
 enum { SHOW_NO_EVICT = 1, SHOW_NO_TOUCH = 2, SHOW_RESP3 = 4 };
 
-enum session_blocked { SESSION_RUNNING, SESSION_BLOCKED, UNBLOCK_TIMEOUT, UNBLOCK_ERROR };
+enum session_blocked {
+    SESSION_RUNNING,
+    SESSION_BLOCKED,
+    SESSION_PAUSED,
+    UNBLOCK_TIMEOUT,
+    UNBLOCK_ERROR
+};
 
 struct session {
     struct conn conn;
@@ -96,10 +102,28 @@ bool session_unblock(struct session *s, bool with_error);
 /* CLIENT LIST's line about s (no line end), under its lock. */
 void session_describe(struct session *s, struct buf *out);
 
-/* ---- authentication (connection.c) ------------------------------------------------------------
+/* ---- output limits (session_output.c) ---------------------------------------------------------
+ */
+
+/* After commands ran: false: the replies that wait are more than the hard limit allows. */
+bool output_within_limit(struct session *s);
+
+/* ---- authentication (auth.c) ------------------------------------------------------------------
  */
 
 /* Whether a new connection must authenticate. Any thread. */
 bool auth_required(void);
+/* Tries to authenticate s as the user of this name: false: it has replied the error. */
+bool auth_try(struct session *s, struct slice user, struct slice password);
+
+/* ---- pausing (client_pause.c) -----------------------------------------------------------------
+ */
+
+/* Parks s while clients are paused and cmd is one that has to wait. False: it was killed. */
+bool pause_admit(struct session *s, const struct command *cmd);
+void pause_begin(bool all, int64_t until_ms); /* never shortens a pause, nor weakens it */
+void pause_end(void);
+void pause_check(int64_t now_ms); /* by cron: ends one whose time is over */
+bool pause_active(bool *all, int64_t *left_ms);
 
 #endif
