@@ -7,6 +7,8 @@
 
 #include "commands/commands.h"
 #include "server/config_internal.h"
+#include "server/crash.h"
+#include "server/server.h"
 
 bool apply_expire_effort(const struct option *o, const char **err)
 {
@@ -36,8 +38,7 @@ bool apply_loglevel(const struct option *o, const char **err)
 
 bool apply_slowlog(const struct option *o, const char **err)
 {
-    atomic_store_explicit(&commands_slow_us, config_num(OPT_SLOWLOG_LOG_SLOWER_THAN),
-                          memory_order_relaxed);
+    admin_thresholds();
     return true;
 }
 
@@ -48,4 +49,10 @@ bool apply_dir(const struct option *o, const char **err)
     if (!ok) *err = strerror(errno);
     mem_free(dir);
     return ok;
+}
+
+bool apply_crash_log(const struct option *o, const char **err)
+{
+    crash_enable(config_num(OPT_CRASH_LOG_ENABLED) != 0);
+    return true;
 }

@@ -3,7 +3,8 @@
  */
 #include "server/server.h"
 
-/* ---- GET --------------------------------------------------------------------------------------- */
+/* ---- GET ---------------------------------------------------------------------------------------
+ */
 
 static bool has_glob(struct slice pattern)
 {
@@ -52,7 +53,8 @@ static void config_get(struct call *c)
     reply_close_map(c->r, mark, n);
 }
 
-/* ---- SET --------------------------------------------------------------------------------------- */
+/* ---- SET ---------------------------------------------------------------------------------------
+ */
 
 /* The pairs of arguments as changes; NULL: an option is unknown (replied). */
 static struct config_change *changes_of(struct call *c, size_t n)
@@ -62,8 +64,7 @@ static struct config_change *changes_of(struct call *c, size_t n)
         struct slice name = c->argv[2 + 2 * i];
         const struct option *o = config_find(name);
         if (!o || (o->flags & OPTION_FILE_ONLY)) {
-            reply_errorf(c->r,
-                         "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
+            reply_errorf(c->r, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'",
                          (int)MIN(name.n, (size_t)128), name.p);
             mem_free(changes);
             return NULL;
@@ -95,7 +96,8 @@ static void config_set_command(struct call *c)
     mem_free(changes);
 }
 
-/* ---- RESETSTAT, REWRITE ------------------------------------------------------------------------ */
+/* ---- RESETSTAT, REWRITE ------------------------------------------------------------------------
+ */
 
 static void config_resetstat(struct call *c)
 {
@@ -135,14 +137,15 @@ static void config_rewrite_command(struct call *c)
     }
 }
 
-/* ---- declarations -------------------------------------------------------------------------------- */
+/* ---- declarations
+ * -------------------------------------------------------------------------------- */
 
 #define ADMIN_FLAGS (CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE)
 
 static const char *const get_history[] = {"7.0.0", "Takes several patterns.", NULL};
 static const char *const set_history[] = {"7.0.0", "Sets several options at once.", NULL};
-static const char *const set_hints[] = {"request_policy:all_nodes",
-                                        "response_policy:all_succeeded", NULL};
+static const char *const set_hints[] = {"request_policy:all_nodes", "response_policy:all_succeeded",
+                                        NULL};
 static const char *const help[] = {
     "GET <pattern> [<pattern> ...]",
     "    Show the options whose names match, and their values.",
@@ -156,30 +159,64 @@ static const char *const help[] = {
 };
 
 static const struct command config_sub[] = {
-    {.name = "get", .run = config_get, .arity = -3, .flags = ADMIN_FLAGS, .group = "server",
-     .since = "2.0.0", .history = get_history,
+    {.name = "get",
+     .run = config_get,
+     .arity = -3,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.0.0",
+     .history = get_history,
      .complexity = "O(N), N being the number of options, for each pattern.",
-     .summary = "Returns options and their values.", .syntax = "parameter:string..."},
-    {.name = "set", .run = config_set_command, .arity = -4, .flags = ADMIN_FLAGS | CMD_ALL,
-     .group = "server", .since = "2.0.0", .history = set_history, .hints = set_hints,
+     .summary = "Returns options and their values.",
+     .syntax = "parameter:string..."},
+    {.name = "set",
+     .run = config_set_command,
+     .arity = -4,
+     .flags = ADMIN_FLAGS | CMD_ALL,
+     .group = "server",
+     .since = "2.0.0",
+     .history = set_history,
+     .hints = set_hints,
      .complexity = "O(N), N being the number of options that are set.",
      .summary = "Changes options, all or none.",
      .syntax = "(parameter:string value:string)..."},
-    {.name = "resetstat", .run = config_resetstat, .arity = 2, .flags = ADMIN_FLAGS,
-     .group = "server", .since = "2.0.0", .hints = set_hints, .complexity = "O(1)",
+    {.name = "resetstat",
+     .run = config_resetstat,
+     .arity = 2,
+     .flags = ADMIN_FLAGS,
+     .group = "server",
+     .since = "2.0.0",
+     .hints = set_hints,
+     .complexity = "O(1)",
      .summary = "Sets the server's counters to zero."},
-    {.name = "rewrite", .run = config_rewrite_command, .arity = 2,
-     .flags = ADMIN_FLAGS | CMD_WALK, .group = "server", .since = "2.8.0", .hints = set_hints,
-     .complexity = "O(1)", .summary = "Brings the configuration file up to date."},
-    {.name = "help", .run = call_help, .arity = 2, .flags = CMD_LOADING | CMD_STALE,
-     .group = "server", .since = "5.0.0", .complexity = "O(1)",
+    {.name = "rewrite",
+     .run = config_rewrite_command,
+     .arity = 2,
+     .flags = ADMIN_FLAGS | CMD_WALK,
+     .group = "server",
+     .since = "2.8.0",
+     .hints = set_hints,
+     .complexity = "O(1)",
+     .summary = "Brings the configuration file up to date."},
+    {.name = "help",
+     .run = call_help,
+     .arity = 2,
+     .flags = CMD_LOADING | CMD_STALE,
+     .group = "server",
+     .since = "5.0.0",
+     .complexity = "O(1)",
      .summary = "Lists the subcommands."},
     {.name = NULL},
 };
 
 struct command config_commands[] = {
-    {.name = "config", .arity = -2, .group = "server", .since = "2.0.0", .subcommands = config_sub,
-     .help = help, .complexity = "Depends on subcommand.",
+    {.name = "config",
+     .arity = -2,
+     .group = "server",
+     .since = "2.0.0",
+     .subcommands = config_sub,
+     .help = help,
+     .complexity = "Depends on subcommand.",
      .summary = "A container for the commands about the configuration."},
     {.name = NULL},
 };

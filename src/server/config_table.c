@@ -116,7 +116,7 @@ static const struct option table[] = {
              check_output_limits, .apply = apply_output_limits, .print = print_output_limits),
     [OPT_CLIENT_QUERY_BUFFER_LIMIT] =
         MEMORY("client-query-buffer-limit", 0, MB, LONG_MAX, 1024 * MB),
-    [OPT_CRASH_LOG_ENABLED] = BOOL("crash-log-enabled", 0, 1, .apply = apply_crash_log),
+    [OPT_CRASH_LOG_ENABLED] = BOOL("crash-log-enabled", AT_START, 1, .apply = apply_crash_log),
     [OPT_DAEMONIZE] = BOOL("daemonize", FIXED, 0),
     [OPT_DATABASES] = INT("databases", FIXED, 1, INT_MAX, 16),
     [OPT_DIR] = LIST("dir", PROTECTED | AT_ONCE, NULL, check_dir, .apply = apply_dir),
@@ -124,7 +124,8 @@ static const struct option table[] = {
     [OPT_ENABLE_DEBUG_COMMAND] = ENUM("enable-debug-command", FIXED, protection, ALLOW_NO),
     [OPT_ENABLE_PROTECTED_CONFIGS] = ENUM("enable-protected-configs", FIXED, protection, ALLOW_NO),
     [OPT_HZ] = INT("hz", 0, 0, INT_MAX, 10),
-    [OPT_LATENCY_MONITOR_THRESHOLD] = INT("latency-monitor-threshold", 0, 0, LLONG_MAX, 0),
+    [OPT_LATENCY_MONITOR_THRESHOLD] =
+        INT("latency-monitor-threshold", AT_START, 0, LLONG_MAX, 0, .apply = apply_slowlog),
     [OPT_LATENCY_TRACKING] = BOOL("latency-tracking", 0, 1),
     [OPT_LATENCY_TRACKING_INFO_PERCENTILES] =
         LIST("latency-tracking-info-percentiles", 0, "50 99 99.9", check_percentiles),

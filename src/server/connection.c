@@ -2,6 +2,7 @@
  * connection.c - the commands about the connection itself: PING, ECHO, AUTH, HELLO, QUIT, RESET,
  * SELECT. They touch the session of their caller alone.
  */
+#include "server/client.h"
 #include "server/server.h"
 
 static void ping(struct call *c)
@@ -20,12 +21,6 @@ static void echo(struct call *c)
     reply_bulk(c->r, c->argv[1]);
 }
 
-/* The database of a caller is read by CLIENT LIST; that it may read the last one is no harm. */
-static void set_db(struct caller *caller, uint32_t db)
-{
-    __atomic_store_n(&caller->db, db, __ATOMIC_RELAXED);
-}
-
 static void select_db(struct call *c)
 {
     int64_t db;
@@ -34,7 +29,7 @@ static void select_db(struct call *c)
         reply_error(c->r, "ERR DB index is out of range");
         return;
     }
-    set_db(c->caller, (uint32_t)db);
+    c->caller->db = (uint32_t)db;
     reply_ok(c->r);
 }
 
@@ -47,22 +42,16 @@ static void quit(struct call *c)
 static void set_protocol(struct session *s, int version)
 {
     s->conn.reply.resp = (uint8_t)version;
-    if (version == 3) {
-        atomic_fetch_or_explicit(&s->shown, SHOW_RESP3, memory_order_relaxed);
-    } else {
-        atomic_fetch_and_explicit(&s->shown, ~SHOW_RESP3, memory_order_relaxed);
-    }
 }
 
 static void reset(struct call *c)
 {
     struct session *s = session_of(c->caller);
     caller_reset(c->caller);
-    set_db(c->caller, 0);
+    c->caller->db = 0;
     set_protocol(s, 2);
     session_set_text(s, SESSION_NAME, slice_of("", 0));
     c->caller->flags &= ~(CALLER_NO_TOUCH | CALLER_NO_EVICT);
-    atomic_store_explicit(&s->shown, 0, memory_order_relaxed);
     caller_set_reply(c->caller, CALLER_REPLY_ON);
     if (auth_required()) {
         atomic_fetch_or_explicit(&c->caller->gate, GATE_AUTH, memory_order_relaxed);
@@ -165,7 +154,12 @@ static void hello(struct call *c)
                     "client and select the RESP protocol version at the same time");
         return;
     }
-    if (h.named && !client_set_text(c, SESSION_NAME, h.name)) return;
+    if (h.named && !client_name_ok(h.name)) {
+        reply_error(c->r,
+                    "ERR Client names cannot contain spaces, newlines or special characters.");
+        return;
+    }
+    if (h.named) session_set_text(s, SESSION_NAME, h.name);
     if (h.version) set_protocol(s, (int)h.version);
     describe_server(c);
 }

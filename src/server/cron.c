@@ -22,11 +22,19 @@ static bool close_idle(struct session *s, void *arg)
     return true;
 }
 
+/* Looking at a pause ends one whose time is over, so that commands are fast again. */
+static void check_pause(void)
+{
+    bool all;
+    int64_t left_ms;
+    if (atomic_load_explicit(&commands_gate, memory_order_relaxed)) pause_active(&all, &left_ms);
+}
+
 static void each_second(void)
 {
     uint32_t now = (uint32_t)(clock_unix_ms() / 1000);
     if (config_num(OPT_TIMEOUT)) sessions_each(close_idle, &now);
-    mem_sample_peak();
+    admin_second();
 }
 
 static void cron_loop(void *arg)
@@ -34,7 +42,7 @@ static void cron_loop(void *arg)
     for (unsigned tick = 0;; tick++) {
         co_sleep(TICK_NS);
         metrics_sample();
-        pause_check(clock_unix_ms());
+        check_pause();
         if (tick % TICKS_PER_S == 0) each_second();
     }
 }

@@ -18,6 +18,7 @@
 #undef LOG_DEBUG /* of <syslog.h>; base/log.h has its own */
 #undef LOG_NOTICE
 #undef LOG_WARNING
+#include "server/crash.h"
 #include "server/process.h"
 
 static char run_id[41];
@@ -139,6 +140,7 @@ static void set_hooks(void)
 {
     struct command_hooks hooks = {0};
     session_hooks(&hooks);
+    admin_hooks(&hooks);
     commands_set_hooks(&hooks);
 }
 
@@ -149,6 +151,7 @@ static void register_commands(void)
     commands_register(client_commands);
     commands_register(config_commands);
     commands_register(shutdown_commands);
+    admin_init();
 }
 
 static void first(void *arg)

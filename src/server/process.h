@@ -27,9 +27,6 @@ void daemon_remove_pid(void);
 /* Tells systemd, if it supervises us ("READY=1\n"). */
 void daemon_notify(const char *state);
 
-/* crash.c */
-void crash_install(void); /* before rt_run() */
-
 /* listen.c */
 bool listeners_open(void);
 bool listeners_start(void); /* in a coroutine */

@@ -15,9 +15,6 @@
 #include "server/session.h"
 #include "server/version.h"
 
-/* client.c: CLIENT SETNAME and its kin, with checks. False: it has replied the error. */
-bool client_set_text(struct call *c, enum session_text which, struct slice value);
-
 /* Command tables; each ends with a name of NULL. */
 extern struct command connection_commands[]; /* connection.c */
 extern struct command client_commands[];     /* client.c */
@@ -50,5 +47,8 @@ struct shutdown_request {
     const char *reason; /* the log line */
 };
 bool shutdown_run(const struct shutdown_request *req);
+
+/* client_pause.c */
+bool pause_active(bool *all, int64_t *left_ms);
 
 #endif

@@ -17,6 +17,7 @@
  *  2. `kill` is looked at before each read and by everything that parks here; whoever sets it
  *     also cancels the socket, so no park outlasts it.
  */
+#include "server/client.h"
 #include "server/server.h"
 
 #include <errno.h>
@@ -183,6 +184,7 @@ static bool run_input(struct session *s)
         size_t n = conn_parse(&s->conn, &limits, batch, BATCH, &status);
         bool go_on = n == 0 || run_batch(s, batch, n);
         conn_release(&s->conn);
+        session_show_state(s);
         if (!go_on) return false;
         if (status == RESP_ERROR) {
             protocol_error(s);

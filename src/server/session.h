@@ -26,15 +26,7 @@ struct session_extra {               /* what few clients have */
     char *name, *lib_name, *lib_ver; /* NULL: none */
 };
 
-enum { SHOW_NO_EVICT = 1, SHOW_NO_TOUCH = 2, SHOW_RESP3 = 4 };
-
-enum session_blocked {
-    SESSION_RUNNING,
-    SESSION_BLOCKED,
-    SESSION_PAUSED,
-    UNBLOCK_TIMEOUT,
-    UNBLOCK_ERROR
-};
+enum session_blocked { SESSION_RUNNING, SESSION_BLOCKED, UNBLOCK_TIMEOUT, UNBLOCK_ERROR };
 
 struct session {
     struct conn conn;
@@ -43,13 +35,12 @@ struct session {
     struct co *co;
     struct session_extra *extra; /* NULL: nothing in it */
     uint32_t shard;
-    uint32_t created_s;         /* unix time; constant */
-    _Atomic(uint32_t) blocked;  /* (any) enum session_blocked */
-    _Atomic(uint32_t) kill;     /* not 0: to be closed at once, whatever it waits for */
-    _Atomic(uint32_t) active_s; /* (any) unix time of the last request */
-    _Atomic(uint32_t) shown;    /* (any) SHOW_* bits */
-    _Atomic(uint32_t)
-        argv_bytes; /* (any) bytes of arguments being run, while it describes itself */
+    uint32_t created_s;           /* unix time; constant */
+    _Atomic(uint32_t) blocked;    /* (any) enum session_blocked */
+    _Atomic(uint32_t) kill;       /* not 0: to be closed at once, whatever it waits for */
+    _Atomic(uint32_t) active_s;   /* (any) unix time of the last request */
+    _Atomic(uint32_t) shown;      /* (any) see session_show_state() in client.h */
+    _Atomic(uint32_t) batch_args; /* (any) bytes of the arguments being run */
 };
 
 static inline struct session *session_of(struct caller *caller)
@@ -115,15 +106,5 @@ bool output_within_limit(struct session *s);
 bool auth_required(void);
 /* Tries to authenticate s as the user of this name: false: it has replied the error. */
 bool auth_try(struct session *s, struct slice user, struct slice password);
-
-/* ---- pausing (client_pause.c) -----------------------------------------------------------------
- */
-
-/* Parks s while clients are paused and cmd is one that has to wait. False: it was killed. */
-bool pause_admit(struct session *s, const struct command *cmd);
-void pause_begin(bool all, int64_t until_ms); /* never shortens a pause, nor weakens it */
-void pause_end(void);
-void pause_check(int64_t now_ms); /* by cron: ends one whose time is over */
-bool pause_active(bool *all, int64_t *left_ms);
 
 #endif

@@ -8,6 +8,7 @@
  * The unblocker moves BLOCKED on with a compare-exchange under the lock of the session's shard and
  * readies the coroutine; so of several only one succeeds, and one that comes too late fails.
  */
+#include "server/client.h"
 #include "server/server.h"
 
 static bool hook_admit(struct caller *caller, const struct command *cmd, uint32_t argc,
@@ -22,7 +23,11 @@ static bool hook_admit(struct caller *caller, const struct command *cmd, uint32_
         }
         atomic_fetch_and_explicit(&caller->gate, ~GATE_AUTH, memory_order_relaxed);
     }
-    return pause_admit(s, cmd);
+    if (LIKELY(atomic_load_explicit(&commands_gate, memory_order_relaxed) == 0)) return true;
+    /* While it is held up, a client sees the replies to what it sent before. */
+    if (session_flush(s) && pause_admit(s, cmd)) return true;
+    atomic_fetch_or_explicit(&caller->gate, GATE_CLOSE, memory_order_relaxed);
+    return false;
 }
 
 static bool hook_flush(struct caller *caller)
