@@ -7,7 +7,7 @@
 
 #include "commands/commands.h"
 
-/* ---- families, registered by commands_init() ------------------------------------------------ */
+/* ---- families, registered by init.c ------------------------------------------------- */
 
 extern struct command string_commands[];        /* string_table.c */
 extern struct command keys_commands[];          /* keys_table.c */

@@ -247,15 +247,6 @@ bool commands_rename(const char *name, const char *to)
     return true;
 }
 
-void commands_init(void)
-{
-    commands_register(string_commands);
-    commands_register(keys_commands);
-    commands_register(list_commands);
-    commands_register(transaction_commands);
-    commands_register(introspection_commands);
-}
-
 /* ---- lookup --------------------------------------------------------------------------------- */
 
 const struct command *command_lookup(struct slice name)

@@ -1,0 +1,11 @@
+/* init.c - every family of this layer, registered. */
+#include "commands/commands_internal.h"
+
+void commands_init(void)
+{
+    commands_register(string_commands);
+    commands_register(keys_commands);
+    commands_register(list_commands);
+    commands_register(transaction_commands);
+    commands_register(introspection_commands);
+}
