@@ -89,6 +89,15 @@ static int what_of(uint32_t events)
     return what;
 }
 
+/* The socket an event is for, if it still is. Acquire: it may have been made on another thread. */
+static struct sock *sock_of(uint64_t data)
+{
+    struct sock *s = (struct sock *)(uintptr_t)(data & ADDRESS_MASK);
+    if (!s) return NULL;
+    uint16_t generation = atomic_load_explicit(&s->generation, memory_order_acquire);
+    return generation == data >> ADDRESS_BITS ? s : NULL;
+}
+
 static int wait_for(struct poller *p, int64_t timeout_ns)
 {
     if (timeout_ns == 0) return epoll_wait(p->epoll, p->events, BATCH, 0);
@@ -106,9 +115,8 @@ static int poll_events(struct worker *w, struct worker *by, int64_t timeout_ns)
     free_closed(w);
     int n = wait_for(p, timeout_ns), useful = 0;
     for (int i = 0; i < n; i++) {
-        uint64_t data = p->events[i].data.u64;
-        struct sock *s = (struct sock *)(uintptr_t)(data & ADDRESS_MASK);
-        if (!s || s->generation != data >> ADDRESS_BITS) continue;
+        struct sock *s = sock_of(p->events[i].data.u64);
+        if (!s) continue;
         sock__event(by, s, what_of(p->events[i].events));
         useful++;
     }
@@ -120,7 +128,8 @@ static int poll_events(struct worker *w, struct worker *by, int64_t timeout_ns)
 static int attach(struct sock *s)
 {
     const struct poller *p = rt.workers[s->worker].poller;
-    uint64_t data = (uint64_t)(uintptr_t)s | (uint64_t)s->generation << ADDRESS_BITS;
+    uint64_t generation = atomic_load_explicit(&s->generation, memory_order_relaxed);
+    uint64_t data = (uint64_t)(uintptr_t)s | generation << ADDRESS_BITS;
     assert(((uintptr_t)s & ~ADDRESS_MASK) == 0);
     return add(p->epoll, s->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, data);
 }

@@ -81,7 +81,7 @@ enum { SOCK_CTL_CLOSED = 1, SOCK_CTL_CANCELED = 2 };
 struct sock {
     int fd;
     uint16_t worker;          /* whose poller it is registered with */
-    uint16_t generation;      /* grows when the struct is used anew */
+    _Atomic(uint16_t) generation; /* grows when the struct is used anew */
     _Atomic(uint64_t) events; /* written by the one who polls, see netpoll.h */
     uint32_t read_seen;       /* the reader's: count of read events before its last read */
     uint32_t write_seen;      /* the writer's */

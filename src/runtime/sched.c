@@ -67,7 +67,7 @@
 
 struct rt rt;
 static _Atomic(bool) running;
-static _Atomic(int) stoppers; /* threads inside rt_stop() */
+static _Atomic(int) stoppers;                                  /* threads inside rt_stop() */
 __attribute__((used)) _Thread_local struct worker *rt__worker; /* named in assembly */
 
 #if !defined(__x86_64__) || defined(WEFT_SANITIZER)
@@ -1019,7 +1019,8 @@ int rt_run(const struct rt_config *config, void (*main_fn)(void *), void *arg)
         atomic_store_explicit(&running, true, memory_order_seq_cst);
         rc = run(main_fn, arg);
         atomic_store_explicit(&running, false, memory_order_seq_cst);
-        while (atomic_load_explicit(&stoppers, memory_order_seq_cst) > 0) sched_yield();
+        while (atomic_load_explicit(&stoppers, memory_order_seq_cst) > 0)
+            sched_yield();
         offload__stop();
         co__remove_handler();
     } else {
@@ -1035,7 +1036,8 @@ void rt_stop(void)
     atomic_fetch_add_explicit(&stoppers, 1, memory_order_seq_cst);
     if (atomic_load_explicit(&running, memory_order_seq_cst)) {
         atomic_store_explicit(&rt.stop, true, memory_order_seq_cst);
-        for (unsigned i = 0; i < rt.n; i++) rt.netpoll->wake(&rt.workers[i]);
+        for (unsigned i = 0; i < rt.n; i++)
+            rt.netpoll->wake(&rt.workers[i]);
     }
     atomic_fetch_sub_explicit(&stoppers, 1, memory_order_seq_cst);
 }

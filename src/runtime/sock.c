@@ -33,7 +33,6 @@ static struct sock *make(unsigned worker, int fd)
     struct sock *s = pool__get(&rt.socks, w ? &w->socks : NULL);
     s->fd = fd;
     s->worker = (uint16_t)worker;
-    s->generation++;
     s->read_seen = s->write_seen = 0;
     s->read_more = s->write_more = true;
     s->eof = s->listener = false;
@@ -45,6 +44,8 @@ static struct sock *make(unsigned worker, int fd)
     atomic_store_explicit(&s->reader, NULL, memory_order_relaxed);
     atomic_store_explicit(&s->writer, NULL, memory_order_relaxed);
     atomic_store_explicit(&s->watcher, NULL, memory_order_relaxed);
+    uint16_t generation = atomic_load_explicit(&s->generation, memory_order_relaxed);
+    atomic_store_explicit(&s->generation, (uint16_t)(generation + 1), memory_order_release);
     return s;
 }
 
