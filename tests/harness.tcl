@@ -115,7 +115,7 @@ proc expect_error {body pattern} {
 }
 
 # wait_until {EXPRESSION} ?MS?: checks it every few milliseconds, fails when it stays false.
-proc wait_until {condition {ms 5000}} {
+proc wait_until {condition {ms 15000}} {
     set end [expr {[clock milliseconds] + int($ms * $::slow)}]
     while {![uplevel 1 [list expr $condition]]} {
         if {[clock milliseconds] > $end} { fail "did not come true within [expr {int($ms * $::slow)}] ms: $condition" }

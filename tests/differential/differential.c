@@ -11,8 +11,8 @@
  * types, values, expiries, encodings. What is known to differ stands in the table `known`, with the
  * reason.
  *
- * A mismatch prints the command, both replies and the seed; ten end the run. --show prints the
- * commands before number N.
+ * A run without a mismatch is one test passed; a mismatch prints the command, both replies and the
+ * seed, and is one failed; ten end the run. --show prints the commands before number N.
  */
 #include "testing.h"
 #include "templates.h"
@@ -640,7 +640,7 @@ static void complain(const char *what, const struct text *ours, const struct tex
                    reference->len ? reference->len : 9);
     printf("\n");
     if (++mismatches >= MAX_MISMATCHES) {
-        printf("%ld passed, %ld failed\n", sent - mismatches, mismatches);
+        printf("0 passed, %ld failed\n", mismatches);
         exit(1);
     }
 }
@@ -828,7 +828,7 @@ static void run_batch(int conn, struct command *cmds, int n)
         sent++;
         compare(conn, &cmds[i], &ours, &reference);
         if (!ours.len || !reference.len) {
-            printf("%ld passed, %ld failed\n", sent - mismatches, mismatches);
+            printf("0 passed, %ld failed\n", mismatches);
             exit(1);
         }
         free(ours.p);
@@ -897,6 +897,6 @@ int main(int argc, char **argv)
     for (int which = 0; which < 2; which++)
         server_stop(&servers[which]);
     printf("%ld differences that are known\n", tolerated);
-    printf("%ld passed, %ld failed\n", sent - mismatches, mismatches + tests_failed);
+    printf("%d passed, %ld failed\n", mismatches == 0, mismatches + tests_failed);
     return mismatches + tests_failed > 0;
 }

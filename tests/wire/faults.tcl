@@ -74,7 +74,7 @@ test "a slow reader does not hold others up" {
     set slow_one [client]
     repeat 10 { queue $slow_one get big }
     flush_client $slow_one
-    expect_true {[elapsed_ms {repeat 300 {$c ping}}] < 3000 * $slow}
+    expect_true {[elapsed_ms {repeat 300 {$c ping}}] < 5000 * $slow}
     foreach v [replies $slow_one 10] { expect [string length $v] 10000000 }
 }
 
@@ -113,9 +113,8 @@ test "the soft limit of the output buffer closes it after its seconds" {
 
 test "a client that sends and never reads does not stop the server" {
     set d [client]
-    set bytes [string repeat [request get big] 20]
-    raw_send $d $bytes
-    expect_true {[elapsed_ms {repeat 100 {$c ping}}] < 2000 * $slow}
+    raw_send $d [string repeat [request get big] 10]
+    expect_true {[elapsed_ms {repeat 100 {$c ping}}] < 5000 * $slow}
     close_client $d
     wait_until {[connected] == 1}
     $c del big
