@@ -105,10 +105,14 @@ static bool start(struct listener *l)
 bool listeners_start(void)
 {
     running = true;
+    bool said[2] = {false, false};
     for (int i = 0; i < nopen; i++) {
+        bool is_unix = listener_is_unix(open[i]);
         if (!start(open[i])) return false;
-        log_write(LOG_NOTICE, "Ready to accept connections %s",
-                  listener_is_unix(open[i]) ? "unix" : "tcp");
+        if (!said[is_unix]) {
+            log_write(LOG_NOTICE, "Ready to accept connections %s", is_unix ? "unix" : "tcp");
+        }
+        said[is_unix] = true;
     }
     return true;
 }
