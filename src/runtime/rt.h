@@ -169,6 +169,7 @@ struct worker {
     uint32_t turn;
     uint16_t id;
     bool solo;      /* the only worker: its ring has no thieves */
+    bool pinned_turn; /* pinned ones were taken from last */
     bool searching; /* counted in rt.searching */
     uint8_t expect; /* 0..3: how likely a poll without waiting finds events */
     struct co_queue pinned;

@@ -354,7 +354,7 @@ static inline struct co *pop_own(struct worker *w)
 {
     struct co *co = pop_run_next(w);
     if (co) return co;
-    if (UNLIKELY(w->pinned.first) && (w->turn++ & 1)) return queue_pop(&w->pinned);
+    if (UNLIKELY(w->pinned.first) && (w->pinned_turn ^= true)) return queue_pop(&w->pinned);
     co = ring_pop(w);
     return co ? co : queue_pop(&w->pinned);
 }

@@ -581,6 +581,44 @@ static void overflow_names_the_coroutine(void **state)
     assert_non_null(strstr(text, "Stack overflow in coroutine 'deep one'"));
 }
 
+static atomic_int beside;
+static atomic_bool beside_done;
+static int beside_least;
+
+static void beside_fn(void *arg)
+{
+    while (!atomic_load(&beside_done)) {
+        atomic_fetch_add(&beside, 1);
+        co_yield();
+    }
+}
+
+/* Uses up its fair share again and again; in every other round after one more yield. */
+static void greedy_main(void *arg)
+{
+    beside_least = 1 << 30;
+    co_spawn_pinned(rt_worker_id(), "beside", beside_fn, NULL);
+    for (int round = 0; round < 8; round++) {
+        int before = atomic_load(&beside);
+        int64_t start = rt_now();
+        if (round & 1) co_yield();
+        while (rt_now() - start < 10 * MS) {
+            if (co_should_yield()) co_yield();
+        }
+        int ran = atomic_load(&beside) - before;
+        if (ran < beside_least) beside_least = ran;
+    }
+    atomic_store(&beside_done, true);
+    rt_stop();
+}
+
+static void pinned_ones_take_turns_with_a_greedy_one(void **state)
+{
+    struct rt_config config = {.workers = 2};
+    assert_int_equal(rt_run(&config, greedy_main, NULL), RT_OK);
+    assert_in_range(beside_least, 1, 1 << 30);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -591,6 +629,7 @@ int main(void)
         cmocka_unit_test(ready_before_park_leaves_a_token),
         cmocka_unit_test(wake_across_workers),
         cmocka_unit_test(pinned_ones_never_move),
+        cmocka_unit_test(pinned_ones_take_turns_with_a_greedy_one),
         cmocka_unit_test(spawned_on_others_run),
         cmocka_unit_test(work_is_shared),
         cmocka_unit_test(long_runs_stall_nobody),
