@@ -1,8 +1,9 @@
 /*
  * commands_script.h - runs commands in process, without a network, and compares what they reply.
  *
- * A script is a list of steps: a request as one would type it, and the reply with its line ends shown
- * as blanks ("*2 $1 a :5"). Requests for the script itself: "SELECT n", "RESP 2|3", "SLEEP ms".
+ * A script is a list of steps: a request as one would type it, and the reply with its line ends
+ * shown as blanks ("*2 $1 a :5"). Requests for the script itself: "SELECT n", "RESP 2|3", "SLEEP
+ * ms".
  */
 #ifndef WEFT_TESTS_COMMANDS_SCRIPT_H
 #define WEFT_TESTS_COMMANDS_SCRIPT_H
@@ -77,8 +78,8 @@ static inline void script_steps(struct script *s)
     for (size_t i = 0; i < s->n && !s->failure[0]; i++) {
         run_line(&s->caller, s->steps[i].request, &out);
         if (strcmp(shown(&out), s->steps[i].reply) == 0) continue;
-        snprintf(s->failure, sizeof s->failure, "step %zu: %s\n  replied  %.400s\n  expected %s", i + 1,
-                 s->steps[i].request, shown(&out), s->steps[i].reply);
+        snprintf(s->failure, sizeof s->failure, "step %zu: %s\n  replied  %.400s\n  expected %s",
+                 i + 1, s->steps[i].request, shown(&out), s->steps[i].reply);
     }
     buf_free(&out);
 }
@@ -107,6 +108,9 @@ static inline void script_main(void *arg)
     keyspace_start();
     for (struct script **s = arg; *s; s++)
         script_run(*s);
+    while (ks_lazyfree_pending() > 0)
+        co_sleep(1000000);
+    co_sleep(20000000); /* old tables are freed once every worker has moved on */
     rt_stop();
 }
 
@@ -127,8 +131,8 @@ static inline int run_scripts(struct script **scripts)
 
 #define SCRIPT(name, ...)                                                                          \
     static const struct step name##_steps[] = {__VA_ARGS__};                                       \
-    static struct script name##_script = {                                                         \
-        .steps = name##_steps, .n = sizeof name##_steps / sizeof *name##_steps};                   \
+    static struct script name##_script = {.steps = name##_steps,                                   \
+                                          .n = sizeof name##_steps / sizeof *name##_steps};        \
     static void name(void **state)                                                                 \
     {                                                                                              \
         if (name##_script.failure[0]) fail_msg("%s", name##_script.failure);                       \
