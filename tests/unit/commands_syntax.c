@@ -1,7 +1,7 @@
 /*
- * commands_syntax.c - syntax texts and the trees they become, written out in one line each: a node is
- * TOKEN>name:type with its flags behind (? optional, * multiple, + multiple_token), groups have their
- * children in brackets.
+ * commands_syntax.c - syntax texts and the trees they become, written out in one line each: a node
+ * is TOKEN>name:type with its flags behind (? optional, * multiple, + multiple_token), groups have
+ * their children in brackets.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,8 +65,7 @@ static void tokens_stand_alone_or_before_an_argument(void **state)
     becomes("NX", "t NX>");
     becomes("EX seconds:integer", "a EX>seconds:integer");
     becomes("NX XX", "t NX>, t XX>");
-    becomes("LIMIT (offset:integer count:integer)",
-            "b LIMIT>{a offset:integer, a count:integer}");
+    becomes("LIMIT (offset:integer count:integer)", "b LIMIT>{a offset:integer, a count:integer}");
     becomes("FILTERBY by(A x|B)", "o FILTERBY>by{a A>x:string, t B>}");
 }
 
@@ -117,17 +116,16 @@ static void docs_show_the_tree(void **state)
     reply_init(&r);
     syntax_reply(&r, &cmd);
     reply_copy_out(&r, &b);
-    assert_string_equal(
-        buf_cstr(&b),
-        "*2\r\n"
-        "*8\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n"
-        "$12\r\ndisplay_text\r\n$3\r\nkey\r\n$14\r\nkey_spec_index\r\n:0\r\n"
-        "*8\r\n$4\r\nname\r\n$7\r\nex_keep\r\n$4\r\ntype\r\n$5\r\noneof\r\n"
-        "$5\r\nflags\r\n*1\r\n+optional\r\n$9\r\narguments\r\n*2\r\n"
-        "*8\r\n$4\r\nname\r\n$7\r\nseconds\r\n$4\r\ntype\r\n$7\r\ninteger\r\n"
-        "$12\r\ndisplay_text\r\n$7\r\nseconds\r\n$5\r\ntoken\r\n$2\r\nEX\r\n"
-        "*6\r\n$4\r\nname\r\n$4\r\nkeep\r\n$4\r\ntype\r\n$10\r\npure-token\r\n"
-        "$5\r\ntoken\r\n$4\r\nKEEP\r\n");
+    assert_string_equal(buf_cstr(&b),
+                        "*2\r\n"
+                        "*8\r\n$4\r\nname\r\n$3\r\nkey\r\n$4\r\ntype\r\n$3\r\nkey\r\n"
+                        "$12\r\ndisplay_text\r\n$3\r\nkey\r\n$14\r\nkey_spec_index\r\n:0\r\n"
+                        "*8\r\n$4\r\nname\r\n$12\r\nseconds_keep\r\n$4\r\ntype\r\n$5\r\noneof\r\n"
+                        "$5\r\nflags\r\n*1\r\n+optional\r\n$9\r\narguments\r\n*2\r\n"
+                        "*8\r\n$4\r\nname\r\n$7\r\nseconds\r\n$4\r\ntype\r\n$7\r\ninteger\r\n"
+                        "$12\r\ndisplay_text\r\n$7\r\nseconds\r\n$5\r\ntoken\r\n$2\r\nEX\r\n"
+                        "*6\r\n$4\r\nname\r\n$4\r\nkeep\r\n$4\r\ntype\r\n$10\r\npure-token\r\n"
+                        "$5\r\ntoken\r\n$4\r\nKEEP\r\n");
     reply_clear(&r);
     buf_free(&b);
 }

@@ -10,9 +10,7 @@
 
 #include "commands/commands_internal.h"
 
-static void nothing(struct call *c)
-{
-}
+static void nothing(struct call *c) {}
 
 static int first_and_last(uint32_t argc, const struct slice *argv, uint32_t *out, int max)
 {
@@ -27,8 +25,18 @@ static uint32_t flags_of_call(uint32_t argc, const struct slice *argv)
     return argc > 2 ? KEY_RW : KEY_OW;
 }
 
-#define ONE  {{.find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .last = 0, .step = 1}}
-#define ALL  {{.find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .last = -1, .step = 1}}
+#define ONE                                                                                        \
+    {                                                                                              \
+        {                                                                                          \
+            .find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .last = 0, .step = 1                  \
+        }                                                                                          \
+    }
+#define ALL                                                                                        \
+    {                                                                                              \
+        {                                                                                          \
+            .find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .last = -1, .step = 1                 \
+        }                                                                                          \
+    }
 
 static const struct command subs[] = {
     {.name = "list", .run = nothing, .arity = -2},
@@ -38,28 +46,64 @@ static const struct command subs[] = {
 
 static struct command table[] = {
     {.name = "get", .run = nothing, .arity = 2, .flags = CMD_READONLY | CMD_FAST, .keys = ONE},
-    {.name = "append", .run = nothing, .arity = 3, .flags = CMD_WRITE, .group = "string", .keys = ONE},
-    {.name = "lpush", .run = nothing, .arity = -3, .flags = CMD_WRITE, .group = "list", .keys = ONE},
+    {.name = "append",
+     .run = nothing,
+     .arity = 3,
+     .flags = CMD_WRITE,
+     .group = "string",
+     .keys = ONE},
+    {.name = "lpush",
+     .run = nothing,
+     .arity = -3,
+     .flags = CMD_WRITE,
+     .group = "list",
+     .keys = ONE},
     {.name = "x", .run = nothing, .arity = 1},
     {.name = "a_b", .run = nothing, .arity = 1},
     {.name = "georadiusbymember_ro", .run = nothing, .arity = 1},
-    {.name = "blpop", .run = nothing, .arity = -3, .flags = CMD_WRITE | CMD_BLOCKING,
+    {.name = "blpop",
+     .run = nothing,
+     .arity = -3,
+     .flags = CMD_WRITE | CMD_BLOCKING,
      .keys = {{.find = KEYS_RANGE, .flags = KEY_RW, .first = 1, .last = -2, .step = 1}}},
     {.name = "mget", .run = nothing, .arity = -2, .flags = CMD_READONLY, .keys = ALL},
-    {.name = "mset", .run = nothing, .arity = -3, .flags = CMD_WRITE,
+    {.name = "mset",
+     .run = nothing,
+     .arity = -3,
+     .flags = CMD_WRITE,
      .keys = {{.find = KEYS_RANGE, .flags = KEY_OW, .first = 1, .last = -1, .step = 2}}},
-    {.name = "lmpop", .run = nothing, .arity = -4, .flags = CMD_WRITE,
+    {.name = "lmpop",
+     .run = nothing,
+     .arity = -4,
+     .flags = CMD_WRITE,
      .keys = {{.find = KEYS_NUM, .flags = KEY_RW, .first = 1, .step = 1}}},
-    {.name = "store", .run = nothing, .arity = -3, .flags = CMD_WRITE,
-     .keys = {{.find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .step = 1},
-              {.find = KEYS_RANGE_AFTER, .flags = KEY_OW, .first = 2, .step = 1, .keyword = "STORE"}}},
-    {.name = "halves", .run = nothing, .arity = -4,
-     .keys = {{.find = KEYS_RANGE_AFTER, .flags = KEY_RO, .first = 1, .last = -1, .step = 1,
-               .limit = 2, .keyword = "STREAMS"}}},
-    {.name = "found", .run = nothing, .arity = -2, .find_keys = first_and_last,
+    {.name = "store",
+     .run = nothing,
+     .arity = -3,
+     .flags = CMD_WRITE,
+     .keys =
+         {{.find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .step = 1},
+          {.find = KEYS_RANGE_AFTER, .flags = KEY_OW, .first = 2, .step = 1, .keyword = "STORE"}}},
+    {.name = "halves",
+     .run = nothing,
+     .arity = -4,
+     .keys = {{.find = KEYS_RANGE_AFTER,
+               .flags = KEY_RO,
+               .first = 1,
+               .last = -1,
+               .step = 1,
+               .limit = 2,
+               .keyword = "STREAMS"}}},
+    {.name = "found",
+     .run = nothing,
+     .arity = -2,
+     .find_keys = first_and_last,
      .keys = {{.find = KEYS_RANGE, .flags = KEY_RO, .first = 1, .step = 1},
               {.find = KEYS_UNKNOWN, .flags = KEY_OW}}},
-    {.name = "varies", .run = nothing, .arity = -2, .key_flags = flags_of_call,
+    {.name = "varies",
+     .run = nothing,
+     .arity = -2,
+     .key_flags = flags_of_call,
      .keys = {{.find = KEYS_RANGE, .flags = KEY_RW | KEY_VARIABLE_FLAGS, .first = 1, .step = 1}}},
     {.name = "flush", .run = nothing, .arity = 1, .flags = CMD_WRITE | CMD_ALL},
     {.name = "walk", .run = nothing, .arity = 1, .flags = CMD_READONLY | CMD_WALK},
@@ -88,7 +132,8 @@ static void assert_name(const char *name, const char *expected)
 static uint32_t split(char *line, struct slice *argv)
 {
     uint32_t n = 0;
-    for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) argv[n++] = slice_str(word);
+    for (char *word = strtok(line, " "); word; word = strtok(NULL, " "))
+        argv[n++] = slice_str(word);
     return n;
 }
 
@@ -102,7 +147,8 @@ static void assert_keys(const char *call, const char *expected)
     uint32_t argc = split(line, argv);
     int n = command_keys(command_lookup(argv[0]), argc, argv, refs, 32);
     for (int i = 0; i < n; i++) {
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%u", i ? " " : "", refs[i].index);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%u", i ? " " : "",
+                 refs[i].index);
     }
     assert_string_equal(n < 0 ? "invalid" : text, expected);
     assert_int_equal(command_keys(command_lookup(argv[0]), argc, argv, refs, 1), n);
@@ -113,7 +159,8 @@ static void names_are_found_in_any_case(void **state)
     for (int i = 0; table[i].name; i++) {
         char upper[64] = "";
         for (int k = 0; table[i].name[k]; k++) {
-            upper[k] = table[i].name[k] >= 'a' ? (char)(table[i].name[k] & ~0x20) : table[i].name[k];
+            upper[k] =
+                table[i].name[k] >= 'a' ? (char)(table[i].name[k] & ~0x20) : table[i].name[k];
         }
         upper[strcspn(upper, "\x1f")] = 0;
         if (!strchr(table[i].name, '_')) assert_name(upper, table[i].name);
@@ -126,9 +173,19 @@ static void names_are_found_in_any_case(void **state)
 
 static void other_names_are_not_found(void **state)
 {
-    static const char *const names[] = {"", "g", "ge", "gett", "lpus", "lpushx", "nosuchcommand",
-                                        "a\x7f" "b", "georadiusXXmember_ro", "client|list"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) assert_name(names[i], NULL);
+    static const char *const names[] = {"",
+                                        "g",
+                                        "ge",
+                                        "gett",
+                                        "lpus",
+                                        "lpushx",
+                                        "nosuchcommand",
+                                        "a\x7f"
+                                        "b",
+                                        "georadiusXXmember_ro",
+                                        "client|list"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        assert_name(names[i], NULL);
     assert_null(command_lookup(slice_of("ge\0", 3)));
     assert_null(command_lookup(slice_of("GE\x14", 3))); /* folds to what T folds to, less a bit */
 }
@@ -150,7 +207,8 @@ static void subcommands_are_found_below_their_container(void **state)
 static void every_command_has_an_id_of_its_own(void **state)
 {
     assert_int_equal(commands_count(), ARRAY_LEN(table) - 1 + 2);
-    for (uint32_t id = 0; id < commands_count(); id++) assert_int_equal(command_by_id(id)->id, id);
+    for (uint32_t id = 0; id < commands_count(); id++)
+        assert_int_equal(command_by_id(id)->id, id);
     assert_null(command_by_id(commands_count()));
 }
 
@@ -175,8 +233,9 @@ static void commands_are_listed_by_name(void **state)
 {
     struct buf b = {0};
     commands_each(collect, &b);
-    assert_string_equal(buf_cstr(&b), "a_b append blpop client flush found georadiusbymember_ro get "
-                                      "halves lmpop lpush mget mset old store varies walk x ");
+    assert_string_equal(buf_cstr(&b),
+                        "a_b append blpop client flush found georadiusbymember_ro get "
+                        "halves lmpop lpush mget mset old store varies walk x ");
     buf_free(&b);
 }
 
@@ -264,7 +323,8 @@ static void hashed_keys_come_in_any_number(void **state)
     for (uint32_t argc = 2; argc <= 41; argc++) {
         key_list_of(&list, lookup("mget"), argc, argv);
         assert_int_equal(list.n, argc - 1);
-        for (uint32_t i = 0; i < list.n; i++) assert_true(slice_eq(list.keys[i].s, argv[i + 1]));
+        for (uint32_t i = 0; i < list.n; i++)
+            assert_true(slice_eq(list.keys[i].s, argv[i + 1]));
         key_list_free(&list);
     }
 }
