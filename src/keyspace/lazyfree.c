@@ -27,14 +27,16 @@ static _Atomic(uint64_t) pending, freed;
 static void push(struct garbage g)
 {
     struct garbage *node = mem_alloc(sizeof *node);
+    struct garbage *below = atomic_load_explicit(&pile, memory_order_relaxed);
     *node = g;
     atomic_fetch_add_explicit(&pending, g.objects, memory_order_relaxed);
-    node->next = atomic_load_explicit(&pile, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&pile, &node->next, node, memory_order_seq_cst,
-                                                  memory_order_relaxed)) {
-    }
+    do {
+        node->next = below;
+    } while (!atomic_compare_exchange_weak_explicit(&pile, &below, node, memory_order_seq_cst,
+                                                    memory_order_relaxed));
+    /* From here on the sweeper may have freed the node. */
     struct co *co = atomic_load_explicit(&sweeper, memory_order_seq_cst);
-    if (!node->next && co) co_ready(co);
+    if (!below && co) co_ready(co);
 }
 
 static void done(uint64_t objects)
