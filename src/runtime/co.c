@@ -432,7 +432,7 @@ const char *co_name(const struct co *co)
     return co->name;
 }
 
-void co_yield (void)
+void co_yield(void)
 {
     struct worker *w = worker_self();
     if (w->look_now) w->budget = 0;
@@ -444,6 +444,7 @@ void co__park(void)
     struct worker *w = worker_self();
     struct co *me = w->current;
     CHECK(me != NULL);
+    if (torture__spurious()) return;
     if (atomic_load_explicit(&me->state, memory_order_relaxed) == CO_TOKEN) {
         atomic_exchange_explicit(&me->state, CO_ACTIVE, memory_order_acquire);
         torture__yield();
@@ -474,7 +475,7 @@ void co_sleep(int64_t ns)
 {
     int64_t now = rt_now(), until = ns < RT_NEVER - now ? now + ns : RT_NEVER;
     if (ns <= 0) {
-        co_yield ();
+        co_yield();
         return;
     }
     while (co_park(until) != RT_ETIMEDOUT)

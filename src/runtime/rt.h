@@ -319,8 +319,10 @@ static inline bool spin_try(atomic_flag *lock)
 
 #ifdef WEFT_TORTURE
 void torture__yield(void);
+bool torture__spurious(void); /* a park is to return for no reason */
 #else
 static inline void torture__yield(void) {}
+static inline bool torture__spurious(void) { return false; }
 #endif
 
 #endif

@@ -796,7 +796,14 @@ uint64_t rt_round(unsigned worker)
 #ifdef WEFT_TORTURE
 void torture__yield(void)
 {
-    if (co_self() && rand_below(4) == 0) co_yield ();
+    if (co_self() && rand_below(4) == 0) co_yield();
+}
+
+bool torture__spurious(void)
+{
+    if (rand_below(8) != 0) return false;
+    co_yield();
+    return true;
 }
 #endif
 

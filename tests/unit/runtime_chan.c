@@ -204,7 +204,7 @@ static void send_range(void *arg)
     struct many *m = arg;
     for (int i = 0; i < EACH; i++) {
         CHECK(int_chan_send(m->ch, m->first + i, soon()) == RT_OK);
-        if (i % 16 == 0) co_yield ();
+        if (i % 16 == 0) co_yield();
     }
     atomic_fetch_sub(&running, 1);
 }
