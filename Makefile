@@ -162,6 +162,13 @@ bench: deps-bench
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all build/floor build/bench-client
 	$(Q)utils/bench $(BENCH)
 
+$(BUILD)/bench-runtime: utils/bench-runtime/bench.c $(BUILD)/libweft.a $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  BENCH $<"; \
+	$(CC) $(COMMON) $(CFLAGS) $< -o $@ $(LDFLAGS) $(BUILD)/libweft.a $(LIBS)
+
+bench-runtime: $(BUILD)/bench-runtime
+	$(Q)utils/bench-runtime/run $(BUILD)
+
 install: all
 	install -D -m 755 src/weft-server $(DESTDIR)$(PREFIX)/bin/weft-server
 	install -D -m 644 redis.conf $(DESTDIR)$(PREFIX)/share/weft/redis.conf
