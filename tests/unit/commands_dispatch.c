@@ -126,9 +126,11 @@ static bool on_flush(struct caller *caller)
     return true;
 }
 
-static int on_wait(struct caller *caller, struct waiter *w, int64_t deadline_ns, bool *with_error)
+static _Atomic(int) waiting; /* clients inside on_wait */
+
+static int wait_until_claimed(struct client *cl, struct waiter *w, int64_t deadline_ns,
+                              bool *with_error)
 {
-    struct client *cl = client_of(caller);
     while (atomic_load(&w->state) == WAITER_WAITING) {
         if (atomic_load(&cl->wake)) {
             *with_error = atomic_load(&cl->with_error);
@@ -137,6 +139,14 @@ static int on_wait(struct caller *caller, struct waiter *w, int64_t deadline_ns,
         if (co_park(deadline_ns) == RT_ETIMEDOUT) return RT_ETIMEDOUT;
     }
     return RT_OK;
+}
+
+static int on_wait(struct caller *caller, struct waiter *w, int64_t deadline_ns, bool *with_error)
+{
+    atomic_fetch_add(&waiting, 1);
+    int result = wait_until_claimed(client_of(caller), w, deadline_ns, with_error);
+    atomic_fetch_sub(&waiting, 1);
+    return result;
 }
 
 static void test_reply(struct call *c)
@@ -245,9 +255,9 @@ static void join_to(int n)
     }
 }
 
-static void wait_for_blocked(uint64_t keys)
+static void wait_for_blocked(int clients)
 {
-    for (int64_t until = rt_now() + 20000 * MS; ks_waiting_keys() != keys;) {
+    for (int64_t until = rt_now() + 20000 * MS; atomic_load(&waiting) != clients;) {
         CHECK(rt_now() < until);
         co_sleep(MS / 4);
     }
@@ -563,8 +573,7 @@ static void first_come(void)
     for (int i = 0; i < 5; i++) {
         p[i].lines = "blpop q 0";
         spawn(popper, &p[i]);
-        wait_for_blocked(1);
-        co_sleep(2 * MS);
+        wait_for_blocked(i + 1);
     }
     EXPECT(&cl, "rpush q 0 1;rpush q 2;multi;rpush q 3 4 5;lpop q;exec",
            ":2 :1 +OK +QUEUED +QUEUED *2 :3 $1 3 ");
@@ -623,8 +632,7 @@ static void other_ends(void)
     CHECK(ks_waiting_keys() == 0);
     for (int i = 1; i < 4; i++) {
         spawn(popper, &p[i]);
-        wait_for_blocked(1);
-        co_sleep(2 * MS);
+        wait_for_blocked(i);
     }
     wake_for(&p[1], RT_ECANCELED, false);
     join_to(2);
