@@ -154,6 +154,13 @@ test: deps-test
 check-layers:
 	$(Q)utils/check-layers
 
+# The engine without the network.
+$(BUILD)/bench-engine: utils/bench-engine.c $(BUILD)/libweft.a $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  LINK  $@"; $(CC) $(COMMON) $(CFLAGS) $< -o $@ $(LDFLAGS) $(BUILD)/libweft.a $(LIBS)
+
+bench-engine: $(BUILD)/bench-engine
+	$(Q)$< $(BENCH)
+
 # The floor and the clients of the benchmark link nothing of ours.
 build/floor build/bench-client: build/%: utils/%.c
 	$(Q)mkdir -p $(@D); echo "  CC    $<"; $(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARN) $< -o $@
