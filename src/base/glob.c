@@ -8,9 +8,12 @@
  *
  * Redis's corner cases are kept: a class that is not closed ends with the pattern; "[a-]" is a
  * range up to ']'; ranges are turned around when they are upside down, and compare signed bytes; an
- * escaped byte in a class is compared with its case; an empty text matches the empty pattern alone.
+ * escaped byte in a class is compared with its case; an empty text matches the empty pattern alone;
+ * nothing matches beyond STARS_MAX runs of '*'.
  */
 #include "base/base.h"
+
+#define STARS_MAX 1000
 
 struct glob {
     const signed char *p, *end;
@@ -92,6 +95,7 @@ bool glob_match(struct slice pattern, struct slice text, bool ignore_case)
     if (pattern.n == 0) return false;
     g.end = g.p + pattern.n;
     const signed char *t = (const signed char *)text.p, *t_end = t + text.n;
+    unsigned stars = 0;
     const signed char *star = NULL,
                       *star_t = NULL; /* behind the latest '*'; what it does not take */
     while (t < t_end) {
@@ -99,6 +103,7 @@ bool glob_match(struct slice pattern, struct slice text, bool ignore_case)
             while (g.p < g.end && *g.p == '*')
                 g.p++;
             if (g.p == g.end) return true;
+            if (++stars > STARS_MAX) return false;
             star = g.p;
             star_t = t = skip_to_start(&g, t, (size_t)(t_end - t));
             if (!t) return false;

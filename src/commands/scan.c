@@ -2,48 +2,105 @@
  * scan.c - walks over a database: KEYS, SCAN, RANDOMKEY.
  *
  * A walk goes in steps of a few buckets, each of which takes its partition and lets it go again,
- * and gives up its worker between steps once it had its fair share. So it needs no instant at which
- * all is still, and nobody waits for it.
+ * and gives up its worker once it had its fair share. So it needs no instant at which all is still,
+ * and nobody waits for it.
  *
- *   step: own -- visit ~ WALK_STEP entries -- disown     (some us)
+ *   step: own -- gather ~ WALK_STEP names -- disown -- match them, reply       (some us)
  *   ... until a fair share (200 us) is over: yield; others run
  *
- * In a transaction everything is owned already and the walk does not yield.
+ * Names are matched behind the ownership: a pattern can be made to take long. In a transaction
+ * everything is owned already and the walk does not yield.
  */
 #include "commands/keys_internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define WALK_STEP 128
+#define WALK_STEP   128
+#define MATCH_BURST 16 /* names matched between two looks at the clock */
 
-static void breathe(const struct call *c)
+struct walk {
+    struct call *c;
+    struct slice pattern; /* p NULL: any */
+    struct slice type;    /* p NULL: any */
+    int64_t seen;
+    struct buf gathered; /* of each name the length (uint32_t) and the bytes */
+    void (*found)(struct walk *w, struct slice name);
+    size_t matches;
+    struct buf names; /* SCAN: those found, as in gathered; they follow the cursor */
+};
+
+static void breathe(const struct walk *w)
 {
-    if (!walk_owns_all(c) && co_should_yield()) co_yield ();
+    if (!walk_owns_all(w->c) && co_should_yield()) co_yield ();
+}
+
+static void add_name(struct buf *names, struct slice name)
+{
+    uint32_t n = (uint32_t)name.n;
+    buf_add(names, &n, sizeof n);
+    buf_add(names, name.p, name.n);
+}
+
+/* Takes the name at *p and moves behind it. */
+static struct slice next_name(const char **p)
+{
+    uint32_t n;
+    memcpy(&n, *p, sizeof n);
+    struct slice name = slice_of(*p + sizeof n, n);
+    *p = name.p + n;
+    return name;
+}
+
+static void gather(void *arg, struct entry *e)
+{
+    struct walk *w = arg;
+    w->seen++;
+    if (!w->type.p || slice_is(w->type, entry_type_name(e))) add_name(&w->gathered, entry_key(e));
+}
+
+static void match_gathered(struct walk *w)
+{
+    unsigned n = 0;
+    const char *p = w->gathered.p, *end = p + w->gathered.n;
+    while (p < end) {
+        struct slice name = next_name(&p);
+        if (!w->pattern.p || glob_match(w->pattern, name, false)) {
+            w->found(w, name);
+            w->matches++;
+        }
+        if (++n % MATCH_BURST == 0) breathe(w);
+    }
+    buf_clear(&w->gathered);
+}
+
+/* One step; returns the next cursor. */
+static uint64_t walk_step(struct walk *w, uint64_t cursor, size_t count)
+{
+    struct call *c = w->c;
+    cursor = ks_scan(c->db, cursor, count, c->now_ms, walk_owns_all(c), gather, w);
+    match_gathered(w);
+    breathe(w);
+    return cursor;
+}
+
+static void set_pattern(struct walk *w, struct slice pattern)
+{
+    if (slice_eq(pattern, SLICE("*"))) return;
+    w->pattern = pattern.n ? pattern : SLICE("");
 }
 
 /* ---- KEYS ----------------------------------------------------------------------------------- */
 
-struct keys_walk {
-    struct reply *r;
-    struct slice pattern;
-    bool all;
-    size_t found;
-};
-
-static void keys_visit(void *arg, struct entry *e)
+static void keys_found(struct walk *w, struct slice name)
 {
-    struct keys_walk *w = arg;
-    struct slice key = entry_key(e);
-    if (!w->all && !glob_match(w->pattern, key, false)) return;
-    reply_bulk(w->r, key);
-    w->found++;
+    reply_bulk(w->c->r, name);
 }
 
 static bool is_literal(struct slice pattern)
 {
     for (size_t i = 0; i < pattern.n; i++) {
-        if (strchr("*?[\\", pattern.p[i]) && pattern.p[i]) return false;
+        if (memchr("*?[\\", pattern.p[i], 4)) return false;
     }
     return true;
 }
@@ -63,46 +120,24 @@ static void keys_literal(struct call *c)
 
 void keys_command(struct call *c)
 {
-    struct slice pattern = c->argv[1];
-    if (is_literal(pattern)) {
+    struct walk w = {.c = c, .found = keys_found};
+    if (is_literal(c->argv[1])) {
         keys_literal(c);
         return;
     }
-    struct keys_walk w = {.r = c->r, .pattern = pattern, .all = slice_is(pattern, "*")};
+    set_pattern(&w, c->argv[1]);
     struct reply_mark mark = reply_open(c->r);
-    uint64_t cursor = 0;
-    do {
-        cursor = ks_scan(c->db, cursor, WALK_STEP, c->now_ms, walk_owns_all(c), keys_visit, &w);
-        breathe(c);
-    } while (cursor != 0);
-    reply_close_array(c->r, mark, w.found);
+    for (uint64_t cursor = 0; (cursor = walk_step(&w, cursor, WALK_STEP)) != 0;)
+        ;
+    reply_close_array(c->r, mark, w.matches);
+    buf_free(&w.gathered);
 }
 
 /* ---- SCAN ----------------------------------------------------------------------------------- */
 
-struct scan_walk {
-    struct slice pattern; /* p NULL: any */
-    struct slice type;    /* p NULL: any */
-    int64_t count, seen;
-    size_t found;
-    struct buf keys; /* length (uint32_t) and bytes of each: replied behind the cursor */
-};
-
-static bool scan_wants(const struct scan_walk *w, const struct entry *e)
+static void scan_found(struct walk *w, struct slice name)
 {
-    if (w->pattern.p && !glob_match(w->pattern, entry_key(e), false)) return false;
-    return !w->type.p || slice_is(w->type, entry_type_name(e));
-}
-
-static void scan_visit(void *arg, struct entry *e)
-{
-    struct scan_walk *w = arg;
-    w->seen++;
-    if (!scan_wants(w, e)) return;
-    struct slice key = entry_key(e);
-    buf_add(&w->keys, &e->key_len, sizeof e->key_len);
-    buf_add(&w->keys, key.p, key.n);
-    w->found++;
+    add_name(&w->names, name);
 }
 
 /* A cursor is what strtoull takes whole, in decimal. */
@@ -121,61 +156,75 @@ static bool parse_cursor(struct call *c, uint64_t *cursor)
     return false;
 }
 
-static bool parse_scan(struct call *c, struct scan_walk *w)
+static bool set_type(struct walk *w, struct slice type)
 {
+    static const char *const names[] = {"string", "list", "set", "zset", "hash", "stream"};
+    w->type = type;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (slice_is(type, names[i])) return true;
+    }
+    reply_errorf(w->c->r, "ERR unknown type name '%.*s'", (int)MIN(type.n, 128), type.p);
+    return false;
+}
+
+static bool set_count(struct walk *w, uint32_t arg, int64_t *count)
+{
+    if (!call_i64(w->c, arg, count)) return false;
+    if (*count >= 1) return true;
+    call_syntax_error(w->c);
+    return false;
+}
+
+static bool parse_scan(struct walk *w, int64_t *count)
+{
+    struct call *c = w->c;
     for (uint32_t i = 2; i < c->argc; i += 2) {
         bool value = i + 1 < c->argc;
         if (value && slice_is(c->argv[i], "COUNT")) {
-            if (!call_i64(c, i + 1, &w->count)) return false;
-            if (w->count >= 1) continue;
+            if (!set_count(w, i + 1, count)) return false;
         } else if (value && slice_is(c->argv[i], "MATCH")) {
-            w->pattern = c->argv[i + 1];
-            continue;
+            set_pattern(w, c->argv[i + 1]);
         } else if (value && slice_is(c->argv[i], "TYPE")) {
-            w->type = c->argv[i + 1];
-            continue;
+            if (!set_type(w, c->argv[i + 1])) return false;
+        } else {
+            call_syntax_error(c);
+            return false;
         }
-        call_syntax_error(c);
-        return false;
     }
-    if (slice_eq(w->pattern, SLICE("*"))) w->pattern.p = NULL;
     return true;
 }
 
 /* Over sparse tables a call gives up after ten steps for each entry asked for. */
-static uint64_t scan_some(struct call *c, struct scan_walk *w, uint64_t cursor)
+static uint64_t scan_some(struct walk *w, uint64_t cursor, int64_t count)
 {
-    int64_t steps = w->count > INT64_MAX / 10 ? INT64_MAX : w->count * 10;
+    int64_t steps = count > INT64_MAX / 10 ? INT64_MAX : count * 10;
     do {
-        size_t want = (size_t)MIN(w->count - w->seen, WALK_STEP);
-        cursor = ks_scan(c->db, cursor, want, c->now_ms, walk_owns_all(c), scan_visit, w);
-        breathe(c);
-    } while (cursor != 0 && w->seen < w->count && --steps > 0);
+        cursor = walk_step(w, cursor, (size_t)MIN(count - w->seen, WALK_STEP));
+    } while (cursor != 0 && w->seen < count && --steps > 0);
     return cursor;
 }
 
-static void reply_found(struct call *c, const struct scan_walk *w, uint64_t cursor)
+static void reply_found(const struct walk *w, uint64_t cursor)
 {
+    struct reply *r = w->c->r;
     char text[NUM_I64_MAX];
-    reply_array(c->r, 2);
-    reply_bulk(c->r, slice_of(text, num_fmt_u64(text, cursor)));
-    reply_array(c->r, w->found);
-    for (const char *p = w->keys.p, *end = p + w->keys.n; p < end;) {
-        uint32_t n;
-        memcpy(&n, p, sizeof n);
-        reply_bulk(c->r, slice_of(p + sizeof n, n));
-        p += sizeof n + n;
-    }
+    const char *p = w->names.p;
+    reply_array(r, 2);
+    reply_bulk(r, slice_of(text, num_fmt_u64(text, cursor)));
+    reply_array(r, w->matches);
+    for (size_t i = 0; i < w->matches; i++)
+        reply_bulk(r, next_name(&p));
 }
 
 void scan_command(struct call *c)
 {
-    struct scan_walk w = {.count = 10};
+    struct walk w = {.c = c, .found = scan_found};
     uint64_t cursor;
-    if (!parse_cursor(c, &cursor) || !parse_scan(c, &w)) return;
-    cursor = scan_some(c, &w, cursor);
-    reply_found(c, &w, cursor);
-    buf_free(&w.keys);
+    int64_t count = 10;
+    if (!parse_cursor(c, &cursor) || !parse_scan(&w, &count)) return;
+    reply_found(&w, scan_some(&w, cursor, count));
+    buf_free(&w.gathered);
+    buf_free(&w.names);
 }
 
 /* ---- RANDOMKEY ------------------------------------------------------------------------------ */

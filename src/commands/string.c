@@ -55,10 +55,8 @@ void strlen_command(struct call *c)
 static struct slice part_of(struct slice s, int64_t start, int64_t end)
 {
     int64_t n = (int64_t)s.n;
-    if (start < 0 && end < 0 && start > end) return slice_of(NULL, 0);
     if (start < 0) start = MAX(n + start, 0);
-    if (end < 0) end = MAX(n + end, 0);
-    end = MIN(end, n - 1);
+    end = end < 0 ? n + end : MIN(end, n - 1);
     if (start > end) return slice_of(NULL, 0);
     return slice_of(s.p + start, (size_t)(end - start + 1));
 }

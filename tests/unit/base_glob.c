@@ -125,6 +125,19 @@ static void hostile_patterns_end(void **state)
     buf_free(&text);
 }
 
+static void no_more_stars_than_redis_takes(void **state)
+{
+    struct buf pattern = {0}, text = {0};
+    for (int i = 0; i < 1000; i++)
+        buf_addz(&pattern, "*?"), buf_addc(&text, 'a');
+    assert_true(glob_match(buf_slice(&pattern), buf_slice(&text), false));
+    buf_addz(&pattern, "*?");
+    buf_addc(&text, 'a');
+    assert_false(glob_match(buf_slice(&pattern), buf_slice(&text), false));
+    buf_free(&pattern);
+    buf_free(&text);
+}
+
 /* The slices end where an allocation ends, so that an address sanitizer sees a step too far. */
 static void stays_in_bounds(void **state)
 {
@@ -149,6 +162,7 @@ int main(void)
         cmocka_unit_test(binary_safe),
         cmocka_unit_test(agrees_with_the_definition),
         cmocka_unit_test(hostile_patterns_end),
+        cmocka_unit_test(no_more_stars_than_redis_takes),
         cmocka_unit_test(stays_in_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

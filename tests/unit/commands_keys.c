@@ -89,7 +89,7 @@ SCRIPT(scan_arguments, {"scan x", "-ERR invalid cursor"},
        {"scan 0 match a* count 100", "*2 $1 0 *1 $3 abc"},
        {"scan 0 match b* count 100", "*2 $1 0 *0"}, {"scan 0 type LIST count 100", "*2 $1 0 *0"},
        {"scan 0 type string count 100", "*2 $1 0 *1 $3 abc"},
-       {"scan 0 type nonsense", "*2 $1 0 *0"})
+       {"scan 0 type nonsense", "-ERR unknown type name 'nonsense'"})
 
 SCRIPT(flush_empties, {"mset a 1 b 2", "+OK"}, {"SELECT 1", ""}, {"set c 3", "+OK"},
        {"flushdb foo", SYNTAX}, {"flushdb async sync", SYNTAX}, {"flushdb async", "+OK"},
