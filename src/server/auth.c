@@ -36,9 +36,9 @@ static bool same(struct slice a, struct slice b)
 
 static bool password_ok(struct slice password)
 {
-    char *expected = config_text(OPT_REQUIREPASS);
-    bool ok = same(password, slice_str(expected));
-    mem_free(expected);
+    struct buf expected = config_bytes(OPT_REQUIREPASS);
+    bool ok = same(password, buf_slice(&expected));
+    buf_free(&expected);
     return ok;
 }
 

@@ -19,7 +19,7 @@
 #define CHANGES_MAX 256
 
 _Atomic(int64_t) config_values[OPT_MAX];
-static char *texts[OPT_MAX];
+static struct slice texts[OPT_MAX]; /* owned, with a NUL behind them */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 bool option_is_text(const struct option *o)
@@ -30,11 +30,14 @@ bool option_is_text(const struct option *o)
 /* ---- values -----------------------------------------------------------------------------------
  */
 
-static void put_text(size_t index, char *owned)
+static void put_text(size_t index, struct slice text)
 {
+    char *owned = mem_alloc(text.n + 1);
+    if (text.n) memcpy(owned, text.p, text.n);
+    owned[text.n] = '\0';
     pthread_mutex_lock(&lock);
-    char *old = texts[index];
-    texts[index] = owned;
+    char *old = (char *)texts[index].p;
+    texts[index] = slice_of(owned, text.n);
     pthread_mutex_unlock(&lock);
     mem_free(old);
 }
@@ -49,10 +52,19 @@ static int64_t get_num(const struct option *o)
     return config_num((enum option_id)config_index(o));
 }
 
+struct buf config_bytes(enum option_id id)
+{
+    struct buf copy = {0};
+    pthread_mutex_lock(&lock);
+    buf_add(&copy, texts[id].p, texts[id].n);
+    pthread_mutex_unlock(&lock);
+    return copy;
+}
+
 char *config_text(enum option_id id)
 {
     pthread_mutex_lock(&lock);
-    char *copy = mem_strdup(texts[id]);
+    char *copy = mem_dup(texts[id].p, texts[id].n + 1);
     pthread_mutex_unlock(&lock);
     return copy;
 }
@@ -60,18 +72,14 @@ char *config_text(enum option_id id)
 bool config_text_is_empty(enum option_id id)
 {
     pthread_mutex_lock(&lock);
-    bool empty = texts[id][0] == '\0';
+    bool empty = texts[id].n == 0;
     pthread_mutex_unlock(&lock);
     return empty;
 }
 
 struct buf config_copy_text(const struct option *o)
 {
-    struct buf copy = {0};
-    pthread_mutex_lock(&lock);
-    buf_addz(&copy, texts[config_index(o)]);
-    pthread_mutex_unlock(&lock);
-    return copy;
+    return config_bytes((enum option_id)config_index(o));
 }
 
 void config_put_num(enum option_id id, int64_t value)
@@ -81,26 +89,24 @@ void config_put_num(enum option_id id, int64_t value)
 
 void config_put_text(enum option_id id, const char *text)
 {
-    put_text(id, mem_strdup(text));
+    put_text(id, slice_str(text));
 }
 
 void config_store(const struct option *o, const struct config_value *value)
 {
     size_t index = config_index(o);
     if (option_is_text(o)) {
-        struct buf text = value->text;
-        put_text(index, mem_strdup(buf_cstr(&text)));
+        put_text(index, buf_slice(&value->text));
     } else {
         put_num(index, value->num);
     }
 }
 
-static char *default_text(const struct option *o)
+static void put_default_text(size_t index, const struct option *o)
 {
-    if (o != config_option(OPT_DIR)) return mem_strdup(o->def_text);
-    char *cwd = getcwd(NULL, 0), *copy = mem_strdup(cwd ? cwd : "/");
+    char *cwd = index == OPT_DIR ? getcwd(NULL, 0) : NULL;
+    put_text(index, slice_str(cwd ? cwd : o->def_text ? o->def_text : "/"));
     free(cwd);
-    return copy;
 }
 
 void config_init(void)
@@ -108,7 +114,7 @@ void config_init(void)
     for (size_t i = 0; i < config_count(); i++) {
         const struct option *o = config_option(i);
         if (option_is_text(o)) {
-            put_text(i, default_text(o));
+            put_default_text(i, o);
         } else {
             put_num(i, o->def);
         }
@@ -229,7 +235,7 @@ static bool parse_words(const struct option *o, int argc, struct slice *argv, in
 
 static bool parse_text(const struct option *o, struct slice s, struct buf *out, const char **err)
 {
-    if (s.n && memchr(s.p, '\0', s.n)) {
+    if (!(o->flags & OPTION_SENSITIVE) && s.n && memchr(s.p, '\0', s.n)) {
         *err = "argument must not hold NUL bytes";
         return false;
     }

@@ -153,6 +153,7 @@ static inline int64_t config_num(enum option_id id)
 }
 /* A copy of the text, to be freed with mem_free. Any thread. */
 char *config_text(enum option_id id);
+struct buf config_bytes(enum option_id id); /* the same, binary: passwords may hold any byte */
 bool config_text_is_empty(enum option_id id);
 
 /* ---- the table --------------------------------------------------------------------------------

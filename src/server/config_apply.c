@@ -36,6 +36,13 @@ bool apply_loglevel(const struct option *o, const char **err)
     return true;
 }
 
+bool apply_max_string(const struct option *o, const char **err)
+{
+    atomic_store_explicit(&commands_max_string, (size_t)config_num(OPT_PROTO_MAX_BULK_LEN),
+                          memory_order_relaxed);
+    return true;
+}
+
 bool apply_slowlog(const struct option *o, const char **err)
 {
     admin_thresholds();

@@ -33,6 +33,7 @@ bool apply_expire_effort(const struct option *o, const char **err);
 bool apply_policy(const struct option *o, const char **err);
 bool apply_list_limits(const struct option *o, const char **err);
 bool apply_loglevel(const struct option *o, const char **err);
+bool apply_max_string(const struct option *o, const char **err);
 bool apply_slowlog(const struct option *o, const char **err);
 bool apply_dir(const struct option *o, const char **err);
 bool apply_output_limits(const struct option *o, const char **err); /* session_output.c */

@@ -20,7 +20,7 @@
 #define INCLUDE_DEPTH 16
 
 static char *loaded_file;
-static bool user_set[OPT_MAX]; /* options that have been given; the loader's alone */
+static bool user_set[OPT_MAX]; /* options given since config_load() began; the loader's alone */
 
 struct source {
     const char *name;
@@ -183,6 +183,7 @@ static bool load_file(const char *path, struct buf *err)
 
 bool config_load(const char *path, bool from_stdin, struct slice extra, struct buf *err)
 {
+    memset(user_set, 0, sizeof user_set);
     if (path && !load_file(path, err)) return false;
     if (from_stdin) {
         struct source s = {"standard input", 0, 0, err};

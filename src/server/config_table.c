@@ -155,7 +155,8 @@ static const struct option table[] = {
         TEXT("proc-title-template", INERT, "{title} {listen-addr} {server-mode}",
              .check = check_title_template),
     [OPT_PROTECTED_MODE] = BOOL("protected-mode", 0, 1),
-    [OPT_PROTO_MAX_BULK_LEN] = MEMORY("proto-max-bulk-len", 0, MB, LONG_MAX, 512 * MB),
+    [OPT_PROTO_MAX_BULK_LEN] =
+        MEMORY("proto-max-bulk-len", AT_START, MB, LONG_MAX, 512 * MB, .apply = apply_max_string),
     [OPT_RENAME_COMMAND] =
         LIST("rename-command", FIXED | FILE_ONLY, "", check_rename, .print = print_lines),
     [OPT_REQUIREPASS] = TEXT("requirepass", SENSITIVE | AT_START, "", .apply = apply_requirepass),

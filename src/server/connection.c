@@ -25,6 +25,11 @@ static void select_db(struct call *c)
 {
     int64_t db;
     if (!call_i64(c, 1, &db)) return;
+    if (db < INT32_MIN || db > INT32_MAX) {
+        reply_error(c->r,
+                    "ERR value is out of range, value must between -2147483648 and 2147483647");
+        return;
+    }
     if (db < 0 || db >= (int64_t)keyspace_databases()) {
         reply_error(c->r, "ERR DB index is out of range");
         return;

@@ -15,6 +15,8 @@
 
 #include "base/base.h"
 #include "runtime/runtime.h"
+#include "server/metrics.h"
+#include "server/session.h"
 #include "server/version.h"
 
 #define FRAMES_MAX 64
@@ -137,12 +139,32 @@ static void put_coroutine(const void *fault_addr)
     put("\n");
 }
 
+/* ---- what the server was doing: of INFO, what atomics alone tell -------------------------------
+ */
+
+static void put_field(const char *name, uint64_t v)
+{
+    put(name);
+    put_int((int64_t)v);
+    put("\n");
+}
+
+static void put_info(void)
+{
+    put_field("connected_clients:", sessions_count());
+    put_field("blocked_clients:", sessions_blocked());
+    put_field("total_connections_received:", metrics_get(METRIC_CONNECTIONS));
+    put_field("total_net_input_bytes:", metrics_get(METRIC_NET_IN));
+    put_field("total_net_output_bytes:", metrics_get(METRIC_NET_OUT));
+    put_field("worker_threads:", rt_worker_count());
+}
+
 /* ---- the handler -------------------------------------------------------------------------------
  */
 
 static void report(int sig, const siginfo_t *info, const ucontext_t *context)
 {
-    put("\n=== WEFT CRASH REPORT: please send all of it with a report of the fault ===\n");
+    put("\n=== REDIS BUG REPORT START: please send all of it with a report of the fault ===\n");
     put("Weft " WEFT_VERSION " (Redis " REDIS_VERSION ") crashed by signal: ");
     put_int(sig);
     put(", si_code: ");
@@ -158,7 +180,9 @@ static void report(int sig, const siginfo_t *info, const ucontext_t *context)
     put_registers(context);
     put("\n------ STACK TRACE ------\n");
     put_stack();
-    put("\n=== END OF THE CRASH REPORT ===\n");
+    put("\n------ INFO OUTPUT ------\n");
+    put_info();
+    put("\n=== REDIS BUG REPORT END ===\n");
 }
 
 /* The handler was reset (SA_RESETHAND): raised again, the signal ends the process. A second thread

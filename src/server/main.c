@@ -9,7 +9,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
@@ -20,26 +19,6 @@
 #undef LOG_WARNING
 #include "server/crash.h"
 #include "server/process.h"
-
-static char run_id[41];
-static char executable[PATH_MAX];
-
-const char *server_run_id(void)
-{
-    return run_id;
-}
-
-const char *server_executable(void)
-{
-    return executable;
-}
-
-static void identify(void)
-{
-    rand_hex(run_id, 40);
-    ssize_t n = readlink("/proc/self/exe", executable, sizeof executable - 1);
-    executable[MAX(n, 0)] = '\0';
-}
 
 /* ---- configuration ----------------------------------------------------------------------------
  */
@@ -220,7 +199,7 @@ int main(int argc, char **argv)
     clock_init();
     hash_init();
     if (!options_parse(argc, argv, &options, &status)) return status;
-    identify();
+    server_identify();
     if (!load(&options)) return 1;
     if (options.check_only) {
         printf("%s: the configuration is valid\n", options.path);

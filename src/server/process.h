@@ -14,6 +14,9 @@ struct options {
 /* False: there is nothing to run (help, version, an error): *status is the exit status. */
 bool options_parse(int argc, char **argv, struct options *out, int *status);
 
+/* identity.c */
+void server_identify(void);
+
 /* limits.c */
 bool limits_raise(void); /* descriptors for maxclients; false: there are too few to start */
 void limits_apply_thp(void);
