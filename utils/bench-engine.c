@@ -11,7 +11,7 @@
  * A worker is driven by several coroutines that take turns, as connections do. What they send is
  * prepared before the measurement and copied to where a read would have put it.
  *
- *   bench-engine [keys [milliseconds a measurement [rounds]]]
+ *   bench-engine [keys [milliseconds a measurement [rounds [part of a measurement's name]]]]
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +31,7 @@ static const struct resp_limits limits = {512u << 20, 1u << 30, INT32_MAX, true}
 static size_t keys = 1000000;
 static int64_t window_ms = 300;
 static unsigned rounds = 5;
+static const char *only = ""; /* measurements with this in their name */
 
 struct run { /* of one measurement */
     enum workload load;
@@ -239,6 +240,7 @@ static void pair(enum workload load, unsigned pipeline, bool by_cpu, double *one
 static void report_random(const char *name, enum workload load, unsigned pipeline, double control)
 {
     double one, two;
+    if (!strstr(name, only)) return;
     pair(load, pipeline, true, &one, &two);
     printf("%-24s %8.1f ns %8.1f ns   scales %.2f", name, 1e9 / one, 2e9 / two, two / one);
     if (control > 0) printf(", %.2f of the control", two / one / control);
@@ -249,6 +251,7 @@ static void report_random(const char *name, enum workload load, unsigned pipelin
 static void report_hot(const char *name, enum workload load, unsigned pipeline)
 {
     double one, two;
+    if (!strstr(name, only)) return;
     pair(load, pipeline, false, &one, &two);
     printf("%-24s %8.2f M/s %7.2f M/s  two do %.2f of one\n", name, one / 1e6, two / 1e6,
            two / one);
@@ -306,6 +309,7 @@ int main(int argc, char **argv)
     if (argc > 1) keys = strtoul(argv[1], NULL, 10);
     if (argc > 2) window_ms = strtol(argv[2], NULL, 10);
     if (argc > 3) rounds = (unsigned)MIN(strtoul(argv[3], NULL, 10), (unsigned long)ROUNDS);
+    if (argc > 4) only = argv[4];
     clock_init();
     hash_init();
     keyspace_init(&ks);
