@@ -46,6 +46,17 @@ struct chan {
     char buf[];
 };
 
+/* A single worker needs no lock: only coroutines use channels, and none parks while it holds one. */
+static inline void lock(struct chan *ch)
+{
+    if (rt.n > 1) spin_lock(&ch->lock);
+}
+
+static inline void unlock(struct chan *ch)
+{
+    if (rt.n > 1) spin_unlock(&ch->lock);
+}
+
 struct chan *chan_new(size_t elem_size, size_t capacity)
 {
     struct chan *ch = mem_try_alloc(sizeof *ch + elem_size * capacity);
@@ -181,10 +192,10 @@ static inline int attempt(struct chan *ch, bool send, void *elem, struct waiter 
 /* Leaves the queue; false: somebody has taken the waiter out to complete it. */
 static bool withdraw(struct chan *ch, struct waiter *w, _Atomic(int) *done)
 {
-    spin_lock(&ch->lock);
+    lock(ch);
     bool queued = w->node.next != &w->node;
     if (queued) list_remove(&w->node);
-    spin_unlock(&ch->lock);
+    unlock(ch);
     return queued;
 }
 
@@ -205,15 +216,15 @@ static int operate(struct chan *ch, bool send, void *elem, int64_t deadline_ns)
     struct waiter *partner;
     _Atomic(int) done = PENDING;
     torture__yield();
-    spin_lock(&ch->lock);
+    lock(ch);
     int rc = attempt(ch, send, elem, &partner);
     if (rc == RT_EAGAIN) {
         struct waiter w = {.co = co_self(), .elem = elem, .done = &done};
         list_push_back(send ? &ch->senders : &ch->receivers, &w.node);
-        spin_unlock(&ch->lock);
+        unlock(ch);
         return wait_in(ch, &w, deadline_ns);
     }
-    spin_unlock(&ch->lock);
+    unlock(ch);
     if (partner) complete(partner, RT_OK);
     return rc;
 }
@@ -231,9 +242,9 @@ int chan_recv(struct chan *ch, void *elem, int64_t deadline_ns)
 static int operate_now(struct chan *ch, bool send, void *elem)
 {
     struct waiter *partner;
-    spin_lock(&ch->lock);
+    lock(ch);
     int rc = attempt(ch, send, elem, &partner);
-    spin_unlock(&ch->lock);
+    unlock(ch);
     if (partner) complete(partner, RT_OK);
     return rc;
 }
@@ -255,13 +266,13 @@ void chan_close(struct chan *ch)
     struct list_node woken;
     struct waiter *w;
     list_init(&woken);
-    spin_lock(&ch->lock);
+    lock(ch);
     ch->closed = true;
     while ((w = take_waiter(&ch->senders)))
         list_push_back(&woken, &w->node);
     while ((w = take_waiter(&ch->receivers)))
         list_push_back(&woken, &w->node);
-    spin_unlock(&ch->lock);
+    unlock(ch);
     while (!list_empty(&woken)) {
         w = LIST_ENTRY(woken.next, struct waiter, node);
         list_remove(&w->node);
@@ -298,13 +309,13 @@ static void sort_locks(struct select *sel)
 static void lock_all(struct select *sel)
 {
     for (size_t i = 0; i < sel->n_locks; i++)
-        spin_lock(&sel->locks[i]->lock);
+        lock(sel->locks[i]);
 }
 
 static void unlock_all(struct select *sel)
 {
     for (size_t i = sel->n_locks; i-- > 0;)
-        spin_unlock(&sel->locks[i]->lock);
+        unlock(sel->locks[i]);
 }
 
 /* The first ready case from a random one on; -1: none. */

@@ -149,7 +149,7 @@ void rt_offload(void (*fn)(void *), void *arg);
 
 /* ---- channels ------------------------------------------------------------------------------- */
 
-/* Many senders, many receivers; elements of elem_size bytes are copied. capacity 0: a send waits for
+/* For coroutines only. Many senders, many receivers; elements of elem_size bytes are copied. capacity 0: a send waits for
  * its receiver. Two facts hold of every channel: at most one of its two wait queues is non-empty
  * (select may put one coroutine into both), and on a buffered one waiting receivers imply an empty
  * buffer, waiting senders a full one. */

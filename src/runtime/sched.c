@@ -60,7 +60,7 @@
 #define SLICE_NS      200000
 #define WATCH_NS      1000000
 #define WATCH_CALL_NS 2000000
-#define LOOK_NS       1000000
+#define LOOK_NS       900000 /* less than WATCH_NS: who slept that long is to look */
 #define SHARE_AT      4  /* events of one poll that are worth waking another worker */
 #define GLOBAL_EVERY  61 /* turns of the scheduler */
 #define DEFAULT_STACK (256 * 1024)
@@ -582,7 +582,7 @@ static void sleep_in_poller(struct worker *w)
         set_round(w, round + 1);
         if (watch) {
             resign_watch();
-            look_at_others(w);
+            if (w->now - w->looked_at >= LOOK_NS) look_at_others(w);
         }
     }
     woken(w);

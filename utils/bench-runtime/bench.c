@@ -37,7 +37,7 @@ static void print(const char *name)
 
 #define YIELDS 2000000
 
-static void yield_often(void *arg)
+static __attribute__((noinline)) void yield_often(void *arg)
 {
     for (int i = 0; i < YIELDS; i++) co_yield();
 }
