@@ -261,9 +261,9 @@ static void prefetch_keys(const struct call *c)
         key_prefetch(&c->keys[i], c->db, 1);
 }
 
-/* Runs a handler that keeps to its partitions. One that would block behind unsent replies is not
- * counted. */
-static void run_owning(struct runner *r)
+/* Runs a handler that keeps to its partitions, and accounts it unless it blocks. Returns the cycles
+ * it took. */
+static uint64_t run_owning(struct runner *r)
 {
     struct call *c = &r->c;
     struct part_set set = {0};
@@ -274,13 +274,15 @@ static void run_owning(struct runner *r)
     c->owned = set.all || set.n > 1 ? &set : NULL;
     uint64_t errors = c->r->errors;
     c->cmd->run(c);
-    if (c->blocked != CALL_AGAIN) {
-        call_account(c, r->stats, clock_cycles() - r->cycles, c->r->errors != errors);
+    uint64_t cycles = clock_cycles() - r->cycles;
+    if (!c->blocked) {
+        call_account(c, r->stats, cycles, c->r->errors != errors);
         serve_ready(&set, c->now_ms);
     }
     parts_disown(&set);
     part_set_free(&set);
     c->owned = NULL;
+    return cycles;
 }
 
 /* Runs a handler that owns nothing and may park. */
@@ -295,10 +297,19 @@ static void run_unowned(struct runner *r)
     call_account(c, stats_here(), end - r->cycles, c->r->errors != errors + c->inner_errors);
 }
 
+static bool finished(const struct runner *r)
+{
+    return r->stop ||
+           (atomic_load_explicit(&r->caller->gate, memory_order_relaxed) & GATE_CLOSE) != 0;
+}
+
+/* One that blocked is accounted at its end, with the time it ran, not that it waited; not at all
+ * when the client left meanwhile. */
 static void run_blocking(struct runner *r)
 {
     struct call *c = &r->c;
-    while (run_owning(r), c->blocked == CALL_AGAIN) {
+    uint64_t cycles;
+    while ((cycles = run_owning(r)), c->blocked == CALL_AGAIN) {
         c->blocked = NULL;
         c->dirty = 0;
         if (command_hooks.flush(r->caller)) continue;
@@ -308,7 +319,8 @@ static void run_blocking(struct runner *r)
     if (!c->blocked) return;
     uint64_t errors = c->r->errors;
     block_wait(r->caller, c->blocked);
-    if (c->r->errors != errors) call_failed(c, stats_here());
+    if (finished(r)) return;
+    call_account(c, stats_here(), cycles, c->r->errors != errors);
 }
 
 static void run_command(struct runner *r, const struct command *cmd, struct request *req)
@@ -358,12 +370,6 @@ __attribute__((noinline)) static void run_slow(struct runner *r)
 }
 
 /* ---- batches -------------------------------------------------------------------------------- */
-
-static bool finished(const struct runner *r)
-{
-    return r->stop ||
-           (atomic_load_explicit(&r->caller->gate, memory_order_relaxed) & GATE_CLOSE) != 0;
-}
 
 static void run_window(struct runner *r)
 {

@@ -36,9 +36,10 @@ void ks_unwatch(struct part *p, struct watch *w)
     p->watches--;
 }
 
-static bool exists(const struct table *t, const struct watch *w)
+static const struct entry *find(const struct table *t, const struct watch *w)
 {
-    return t && table_find(t, w->hash, w->key);
+    struct entry **slot = t ? table_find(t, w->hash, w->key) : NULL;
+    return slot ? *slot : NULL;
 }
 
 /* The key has changed; `now` says whether it exists now. */
@@ -56,7 +57,7 @@ static __attribute__((noinline)) void touched(struct part *p, unsigned db, const
     {
         struct watch *w = LIST_ENTRY(node, struct watch, in_part);
         if (w->hash != k->hash || w->db != db || !slice_eq(w->key, k->s)) continue;
-        tell(w, exists(part__table(p, db), w));
+        tell(w, find(part__table(p, db), w) != NULL);
     }
 }
 
@@ -76,16 +77,29 @@ void watch__table_dropped(struct part *p, unsigned db, const struct table *t)
 {
     FOR_WATCHES(w, p)
     {
-        if (w->db == db && exists(t, w)) tell(w, false);
+        if (w->db == db && find(t, w)) tell(w, false);
     }
+}
+
+/* An entry whose time has come is as good as none: that one stands for it now is no change. */
+static void swapped(struct watch *w, const struct entry *before, const struct entry *now,
+                    int64_t now_ms)
+{
+    bool stale = now && now->has_expire && entry_expire(now) <= now_ms;
+    if ((!before && !now) || (w->was_expired && stale)) return;
+    if (!before && stale)
+        w->was_expired = true;
+    else
+        tell(w, now != NULL);
 }
 
 void watch__swapped(struct part *p, unsigned a, unsigned b)
 {
+    int64_t now_ms = p->watches ? clock_unix_ms() : 0;
     FOR_WATCHES(w, p)
     {
         if (w->db != a && w->db != b) continue;
-        bool now = exists(part__table(p, w->db), w);
-        if (now || exists(part__table(p, w->db == a ? b : a), w)) tell(w, now);
+        const struct table *before = part__table(p, w->db == a ? b : a);
+        swapped(w, find(before, w), find(part__table(p, w->db), w), now_ms);
     }
 }

@@ -70,6 +70,7 @@ WORDS(propagation) = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}, {NU
 #define FILE_ONLY OPTION_FILE_ONLY
 #define AT_ONCE   OPTION_AT_ONCE
 #define AT_START  OPTION_AT_START
+#define BARE      OPTION_BARE
 
 #define MB        (1024LL * 1024)
 
@@ -107,7 +108,7 @@ WORDS(propagation) = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}, {NU
 static const struct option table[] = {
     [OPT_ACTIVE_EXPIRE_EFFORT] =
         INT("active-expire-effort", AT_START, 1, 10, 1, .apply = apply_expire_effort),
-    [OPT_BIND] = LIST("bind", 0, "* -::*", check_bind, .apply = apply_listeners),
+    [OPT_BIND] = LIST("bind", BARE, "* -::*", check_bind, .apply = apply_listeners),
     [OPT_BUSY_REPLY_THRESHOLD] =
         INT("busy-reply-threshold", 0, 0, LONG_MAX, 5000, .alias = "lua-time-limit"),
     [OPT_CLIENT_OUTPUT_BUFFER_LIMIT] =
@@ -128,7 +129,7 @@ static const struct option table[] = {
         INT("latency-monitor-threshold", AT_START, 0, LLONG_MAX, 0, .apply = apply_slowlog),
     [OPT_LATENCY_TRACKING] = BOOL("latency-tracking", 0, 1),
     [OPT_LATENCY_TRACKING_INFO_PERCENTILES] =
-        LIST("latency-tracking-info-percentiles", 0, "50 99 99.9", check_percentiles),
+        LIST("latency-tracking-info-percentiles", BARE, "50 99 99.9", check_percentiles),
     [OPT_LFU_DECAY_TIME] = INT("lfu-decay-time", AT_START, 0, INT_MAX, 1, .apply = apply_policy),
     [OPT_LFU_LOG_FACTOR] = INT("lfu-log-factor", AT_START, 0, INT_MAX, 10, .apply = apply_policy),
     [OPT_LIST_COMPRESS_DEPTH] =
@@ -160,7 +161,8 @@ static const struct option table[] = {
     [OPT_RENAME_COMMAND] =
         LIST("rename-command", FIXED | FILE_ONLY, "", check_rename, .print = print_lines),
     [OPT_REQUIREPASS] = TEXT("requirepass", SENSITIVE | AT_START, "", .apply = apply_requirepass),
-    [OPT_SAVE] = LIST("save", INERT, "3600 1 300 100 60 10000", check_save, .print = print_save),
+    [OPT_SAVE] =
+        LIST("save", INERT | BARE, "3600 1 300 100 60 10000", check_save, .print = print_save),
     [OPT_SET_PROC_TITLE] = BOOL("set-proc-title", FIXED | INERT, 1),
     [OPT_SHUTDOWN_ON_SIGINT] =
         FLAGS("shutdown-on-sigint", 0, shutdown_words, 0, .check_num = check_shutdown),

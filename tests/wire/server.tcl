@@ -329,6 +329,27 @@ test "SLOWLOG shortens long commands, keeps slowlog-max-len, and logs everything
     $c config set slowlog-log-slower-than 10000 slowlog-max-len 128
 }
 
+test "a command that blocks is accounted once, when its wait has ended" -since 7.2.0 {
+    $c flushall
+    $c config set slowlog-log-slower-than 0
+    foreach {served ending} {1 {$c lpush l x} 0 {$c client unblock $id}} {
+        set w [client]
+        set id [$w client id]
+        $c config resetstat
+        $c slowlog reset
+        send $w blpop l 0
+        wait_blocked $c 1
+        expect_true {![string match "*blpop*" [$c slowlog get -1]]}
+        expect_true {![string match "*cmdstat_blpop*" [$c info commandstats]]}
+        eval $ending
+        reply $w
+        wait_blocked $c 0
+        expect [llength [regexp -all -inline {blpop l 0} [$c slowlog get -1]]] 1
+        expect_match [$c info commandstats] "*cmdstat_blpop:calls=1,*failed_calls=0*"
+    }
+    $c config set slowlog-log-slower-than 10000
+}
+
 test "MEMORY" {
     $c flushall
     $c set k [string repeat x 1000]

@@ -285,6 +285,13 @@ test "options that make no sense here are accepted" {
     expect [[client] ping] PONG
 }
 
+test "some options may stand in a file without a value, and are empty then" {
+    set s [start_server -config "save\nlatency-tracking-info-percentiles"]
+    expect [lsort -stride 2 [[client] config get save latency-tracking-info-percentiles]] \
+        {latency-tracking-info-percentiles {} save {}}
+    expect_match [refused [config_file "port 0\ntimeout\n"]] "*wrong number of arguments*"
+}
+
 test "the configuration file that we ship" -only weft {
     lassign [run_server --check-config $root/redis.conf] status output
     expect $status 0

@@ -240,6 +240,28 @@ test "a key that had expired when it was watched does not" {
     $c debug set-active-expire 1
 }
 
+# In database 1 key k is watched; a stale one is there or not, in database 0 too; what SWAPDB brings.
+test "a watched key whose time has come counts as absent when databases are swapped" -since 7.0.0 {
+    foreach {here there dirty} {none stale 0 stale stale 0 stale none 0 stale live 1 live stale 1 none live 1 live none 1 none none 0} {
+        fresh
+        $c debug set-active-expire 0
+        foreach {db state} [list 1 $here 0 $there] {
+            $c select $db
+            if {$state eq "stale"} { $c set k v px 1 }
+            if {$state eq "live"} { $c set k v }
+        }
+        after 3
+        $c select 1
+        $c watch k
+        $c swapdb 0 1
+        $c multi
+        $c ping
+        expect [$c exec] [expr {$dirty ? "(nil)" : "PONG"}] "$here replaced with $there: "
+        $c select 0
+    }
+    $c debug set-active-expire 1
+}
+
 test "SELECT inside a transaction works and lasts" {
     fresh
     $c multi
