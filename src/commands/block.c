@@ -49,6 +49,12 @@ void *waiter_arg(struct waiter *w)
     return blocked_of(w)->arg;
 }
 
+void call_served(const struct call *c, struct waiter *w)
+{
+    if (c->dirty) stats_bump(&stats_here()->dirty, c->dirty);
+    waiter_done(w);
+}
+
 /* ---- registration --------------------------------------------------------------------------- */
 
 static bool in_keys(const struct blocked *b, struct slice key)

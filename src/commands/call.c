@@ -70,6 +70,11 @@ struct entry **call_find_type(struct call *c, const struct key *k, enum value_ty
 void call_changed(struct call *c, const struct key *k, char klass, const char *event)
 {
     c->dirty++;
+    call_touched(c, k, klass, event);
+}
+
+void call_touched(struct call *c, const struct key *k, char klass, const char *event)
+{
     ks_touched(keyspace_part(k->part), c->db, k);
     if (UNLIKELY(atomic_load_explicit(&commands_notify, memory_order_relaxed)) &&
         command_hooks.changed) {

@@ -209,6 +209,8 @@ struct part *call_part(struct call *c, const struct key *k);
  * keyspace events and effects. klass: the letter of notify-keyspace-events ('$' strings, 'l' lists,
  * 'g' generic, ...). */
 void call_changed(struct call *c, const struct key *k, char klass, const char *event);
+/* The same without counting: of what goes with a change that has been counted. */
+void call_touched(struct call *c, const struct key *k, char klass, const char *event);
 /* (The key of c->db: who changes one of another database sets c->db to it around the call.) */
 /* A list (zset, stream) at this key came into being or grew: blocked clients may be served after. */
 void call_ready(struct call *c, const struct key *k);
@@ -248,6 +250,8 @@ bool call_block(struct call *c, const struct block_request *req);
 /* In serve(): the waiter's client and reply, to build its reply in. */
 struct caller *waiter_caller(struct waiter *w);
 void *waiter_arg(struct waiter *w);
+/* In serve(), at its end: c, in which the reply was built, has served w. Counts what it changed. */
+void call_served(const struct call *c, struct waiter *w);
 
 /* ---- running ---------------------------------------------------------------------------------- */
 

@@ -23,7 +23,6 @@ static void empty_all(struct call *c, int db)
 {
     for (unsigned i = 0; i < keyspace_parts(); i++)
         c->dirty += (uint32_t)ks_part_flush(keyspace_part(i), db, true);
-    c->dirty++; /* a change even if there was no key */
 }
 
 /* Until what was waiting to be freed at this moment has been freed. */

@@ -43,7 +43,7 @@ void list_removed(struct call *c, const struct key *k, struct entry **slot)
         return;
     }
     ks_delete(call_part(c, k), c->db, k, slot, false);
-    call_changed(c, k, 'g', "del");
+    call_touched(c, k, 'g', "del");
 }
 
 /* ---- pushing -------------------------------------------------------------------------------- */
@@ -288,7 +288,7 @@ void ltrim_command(struct call *c)
     if (behind) list_erase_range(*slot, (int64_t)(before + keep), behind);
     if (before) list_erase_range(*slot, 0, before);
     c->dirty += (uint32_t)(before + behind);
-    call_changed(c, k, 'l', "ltrim");
+    call_touched(c, k, 'l', "ltrim");
     list_removed(c, k, slot);
     reply_ok(c->r);
 }
@@ -314,7 +314,8 @@ void lrem_command(struct call *c)
         there = hit ? list_erase(&it) : list_step(&it);
     }
     if (removed) {
-        call_changed(c, k, 'l', "lrem");
+        c->dirty += (uint32_t)removed;
+        call_touched(c, k, 'l', "lrem");
         list_removed(c, k, slot);
     }
     reply_int(c->r, removed);

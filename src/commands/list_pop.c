@@ -104,7 +104,7 @@ static bool move(struct call *c, const struct key *src, enum list_end from, cons
     struct slice s = buf_slice(&elem);
     list_before_add(target, &s, 1);
     list_push(target, to, s);
-    call_changed(c, dst, 'l', to == LIST_HEAD ? "lpush" : "rpush");
+    call_touched(c, dst, 'l', to == LIST_HEAD ? "lpush" : "rpush");
     reply_bulk(c->r, s);
     buf_free(&elem);
     call_changed(c, src, 'l', pop_event(from));
@@ -178,7 +178,7 @@ static bool serve(struct waiter *w, struct part *p, const struct key *k, int64_t
                      .now_ms = now_ms,
                      .part = p};
     carry_out(&c, waiter_arg(w), k, slot);
-    waiter_done(w);
+    call_served(&c, w);
     return true;
 }
 

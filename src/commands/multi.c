@@ -29,7 +29,7 @@ struct transaction {
     uint32_t n, cap;
     size_t bytes;
     struct part_set parts;
-    bool may_ready;  /* some command may make keys ready */
+    bool may_ready; /* some command may make keys ready */
     bool writes;
     bool changes_db; /* so the database of a command is not known before it runs */
 };
@@ -352,7 +352,7 @@ static void run_all(struct call *c, const struct transaction *t, const struct pa
     for (uint32_t i = 0; i < t->n; i++)
         run_queued(c, &t->items[i], set, st);
     c->inner_errors = c->r->errors - errors;
-    serve_ready(set, c->now_ms);
+    serve_ready(set, stats_now_ms(st, clock_cycles())); /* what expired meanwhile is not served */
 }
 
 static void exec(struct call *c)

@@ -168,6 +168,7 @@ static void info_persistence(struct buf *out)
     static const char *const aof[] = {"aof_enabled", "aof_rewrite_in_progress",
                                       "aof_rewrite_scheduled", NULL};
     zeros(out, none);
+    buf_addf(out, "rdb_changes_since_last_save:%" PRIu64 "\r\n", commands_dirty());
     buf_addf(out, "rdb_last_save_time:%" PRId64 "\r\nrdb_last_bgsave_status:ok\r\n",
              metrics_started_ms() / 1000);
     buf_addz(out, "rdb_last_bgsave_time_sec:-1\r\nrdb_current_bgsave_time_sec:-1\r\n");

@@ -81,6 +81,29 @@ test "INFO counts commands, errors, hits and misses" {
     expect [info_field [$c info stats] total_error_replies] 3
 }
 
+test "INFO counts changes" {
+    $c flushall
+    foreach {request changes} {{set k v} 1 {get k} 0 {del k none} 1 {del none} 0 {rpush l a b c} 3 {lpop l 2} 2 {mset a 1 b 2} 2
+        {lmove l m left left} 1 {rpush m a a b} 3 {lrem m 0 a} 2 {ltrim m 5 6} 2 {set m 1} 1 {expire m 100} 1 {persist none} 0 {flushdb} 3} {
+        set before [info_field [$c info persistence] rdb_changes_since_last_save]
+        $c {*}$request
+        expect [expr {[info_field [$c info persistence] rdb_changes_since_last_save] - $before}] $changes "$request: "
+    }
+}
+
+test "INFO counts the changes of clients that were waiting" -since 7.2.0 {
+    $c flushall
+    set w [client]
+    foreach {request changes} {{blpop w 0} 2 {blmpop 0 1 w left} 2 {blmove w x left left 0} 2} {
+        send $w {*}$request
+        wait_blocked $c 1
+        set before [info_field [$c info persistence] rdb_changes_since_last_save]
+        $c rpush w a
+        reply $w
+        expect [expr {[info_field [$c info persistence] rdb_changes_since_last_save] - $before}] $changes "$request: "
+    }
+}
+
 test "INFO keyspace" {
     $c flushall
     expect [string trim [$c info keyspace]] "# Keyspace"

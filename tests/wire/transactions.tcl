@@ -297,6 +297,22 @@ test "a push inside MULTI wakes the waiting client after EXEC" {
     expect [reply $w] {l b}
 }
 
+test "a key whose time comes while EXEC runs is not handed to who waits for it" -since 7.2.0 {
+    fresh
+    $c debug set-active-expire 0
+    set w [client]
+    send $w blpop l 0.5
+    wait_blocked $c 1
+    $c multi
+    $c rpush l a
+    $c pexpire l 20
+    $c debug sleep 0.05
+    expect [$c exec] {1 1 OK}
+    expect [reply $w] (nil)
+    expect [$c exists l] 0
+    $c debug set-active-expire 1
+}
+
 test "a push and a pop inside MULTI leave the waiting client alone" {
     fresh
     set w [client]
