@@ -247,7 +247,7 @@ bool config_parse(const struct option *o, enum option_source from, int argc, str
                   struct slice now, struct config_value *out, const char **err)
 {
     bool several = o->type == OPTION_LIST || o->type == OPTION_FLAGS, ok;
-    if ((argc < 1 && !(o->flags & OPTION_BARE)) || (argc > 1 && !several)) {
+    if (argc < 1 || (argc > 1 && !several)) {
         *err = "wrong number of arguments";
         return false;
     }

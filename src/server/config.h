@@ -102,7 +102,6 @@ enum {
     OPTION_FILE_ONLY = 1u << 5, /* a directive of the file, unknown to CONFIG GET and SET */
     OPTION_AT_ONCE = 1u << 6,   /* applied while the file is read (dir) */
     OPTION_AT_START = 1u << 7,  /* applied by config_apply_all() */
-    OPTION_BARE = 1u << 8,      /* may stand in a file without a value */
     OPTION_BARE = 1u << 8,      /* a file may have it without a value: it is empty then */
 };
 

@@ -28,9 +28,9 @@ static void add_word(struct buf *out, struct slice word)
     buf_add(out, word.p, word.n);
 }
 
-static bool is_empty(int argc, const struct slice *argv)
+static bool is_single_empty(int argc, const struct slice *argv)
 {
-    return argc == 0 || (argc == 1 && argv[0].n == 0);
+    return argc == 1 && argv[0].n == 0;
 }
 
 bool check_words(CHECK_ARGS)
@@ -61,7 +61,7 @@ bool check_rename(CHECK_ARGS)
 bool check_bind(CHECK_ARGS)
 {
     if (argc > BIND_MAX) return refuse(err, "Too many bind addresses specified.");
-    if (is_empty(argc, argv)) return true;
+    if (is_single_empty(argc, argv)) return true;
     return check_words(o, from, argc, argv, now, out, err);
 }
 
@@ -80,7 +80,7 @@ bool check_replicaof(CHECK_ARGS)
 bool check_save(CHECK_ARGS)
 {
     int64_t v;
-    if (is_empty(argc, argv)) return true;
+    if (is_single_empty(argc, argv)) return true;
     if (argc % 2) return refuse(err, "Invalid save parameters");
     if (from == FROM_FILE) buf_add(out, now.p, now.n);
     for (int i = 0; i < argc; i++) {
@@ -114,7 +114,7 @@ bool check_percentiles(CHECK_ARGS)
 {
     double v;
     char text[NUM_DOUBLE_MAX];
-    if (is_empty(argc, argv)) return true;
+    if (is_single_empty(argc, argv)) return true;
     for (int i = 0; i < argc; i++) {
         if (!num_parse_double(argv[i], &v)) {
             return refuse(err, "Invalid latency-tracking-info-percentiles parameters");

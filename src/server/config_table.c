@@ -71,7 +71,6 @@ WORDS(propagation) = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}, {NU
 #define AT_ONCE   OPTION_AT_ONCE
 #define AT_START  OPTION_AT_START
 #define BARE      OPTION_BARE
-#define BARE      OPTION_BARE
 
 #define MB        (1024LL * 1024)
 
@@ -113,7 +112,7 @@ static const struct option table[] = {
     [OPT_BUSY_REPLY_THRESHOLD] =
         INT("busy-reply-threshold", 0, 0, LONG_MAX, 5000, .alias = "lua-time-limit"),
     [OPT_CLIENT_OUTPUT_BUFFER_LIMIT] =
-        LIST("client-output-buffer-limit", AT_START | BARE,
+        LIST("client-output-buffer-limit", AT_START,
              "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
              check_output_limits, .apply = apply_output_limits, .print = print_output_limits),
     [OPT_CLIENT_QUERY_BUFFER_LIMIT] =
