@@ -6,7 +6,7 @@
  *     scales compared to a loop of independent random reads of memory in the same run: what is lost
  *     there the machine loses, not the engine;
  *   - commands a second of one hot key, one worker and two, by the clock on the wall, since waiting
- *     counts there.
+ *     counts there (so the machine must have two idle cores); and the CPU a command takes, of both.
  *
  * A worker is driven by several coroutines that take turns, as connections do. What they send is
  * prepared before the measurement and copied to where a read would have put it.
@@ -211,40 +211,46 @@ static double median(double *v, unsigned n)
     return v[n / 2];
 }
 
-/* Commands a second: by CPU the sum of what each worker does in a second of its own time. */
-static double rate(enum workload load, unsigned pipeline, unsigned workers, bool by_cpu)
+/* Commands a second: by CPU the sum of what each worker does in a second of its own time. *cpu_ns:
+ * what a command took, all workers together. */
+static double rate(enum workload load, unsigned pipeline, unsigned workers, bool by_cpu,
+                   double *cpu_ns)
 {
     struct run run = {.load = load, .pipeline = pipeline, .workers = workers};
-    double total = 0, sum = 0;
+    double total = 0, sum = 0, cpu = 0;
     measure(&run);
     for (unsigned w = 0; w < workers; w++) {
         double n = (double)atomic_load(&run.commands[w]);
         sum += n / run.cpu_ns[w] * 1e9;
         total += n;
+        cpu += run.cpu_ns[w];
     }
+    *cpu_ns = cpu / total;
     return by_cpu ? sum : total / run.wall_ns * 1e9;
 }
 
 /* One and two workers in turns, so that both see the same machine. */
-static void pair(enum workload load, unsigned pipeline, bool by_cpu, double *one, double *two)
+static void pair(enum workload load, unsigned pipeline, bool by_cpu, double rates[WORKERS],
+                 double cpu_ns[WORKERS])
 {
-    double first[ROUNDS], second[ROUNDS];
+    double r[WORKERS][ROUNDS], cpu[WORKERS][ROUNDS];
     for (unsigned i = 0; i < rounds; i++) {
-        first[i] = rate(load, pipeline, 1, by_cpu);
-        second[i] = rate(load, pipeline, 2, by_cpu);
+        for (unsigned w = 0; w < WORKERS; w++)
+            r[w][i] = rate(load, pipeline, w + 1, by_cpu, &cpu[w][i]);
     }
-    *one = median(first, rounds);
-    *two = median(second, rounds);
+    for (unsigned w = 0; w < WORKERS; w++) {
+        rates[w] = median(r[w], rounds);
+        cpu_ns[w] = median(cpu[w], rounds);
+    }
 }
 
 static void report_random(const char *name, enum workload load, unsigned pipeline, double control)
 {
-    double one, two;
+    double r[WORKERS], cpu[WORKERS];
     if (!strstr(name, only)) return;
-    pair(load, pipeline, true, &one, &two);
-    printf("%-24s %8.1f ns %8.1f ns   scales %.2f", name, 1e9 / one, 2e9 / two, two / one);
-    if (control > 0) printf(", %.2f of the control", two / one / control);
-    printf("\n");
+    pair(load, pipeline, true, r, cpu);
+    printf("%-24s %8.1f ns %8.1f ns   scales %.2f, %.2f of the control\n", name, cpu[0], cpu[1],
+           r[1] / r[0], r[1] / r[0] / control);
     fflush(stdout);
 }
 
@@ -279,21 +285,22 @@ static void load_keys(void)
 
 static void bench(void *arg)
 {
-    double one, two;
+    double r[WORKERS], cpu[WORKERS];
     keyspace_start();
     load_keys();
     map_memory();
     printf("%zu keys of %d bytes with values of 64; %d clients a worker; median of %u\n\n", keys,
            KEY_SIZE, CLIENTS, rounds);
     printf("CPU a command               1 worker    2 workers\n");
-    pair(READ_MEMORY, 1, true, &one, &two);
-    printf("%-24s %8.1f ns %8.1f ns   scales %.2f\n", "control: a random read", 1e9 / one,
-           2e9 / two, two / one);
-    report_random("GET, pipeline of 16", GET_RANDOM, 16, two / one);
-    report_random("SET, pipeline of 16", SET_RANDOM, 16, two / one);
-    report_random("GET, pipeline of 100", GET_RANDOM, 100, two / one);
-    report_random("GET, one by one", GET_RANDOM, 1, two / one);
-    report_random("SET, one by one", SET_RANDOM, 1, two / one);
+    pair(READ_MEMORY, 1, true, r, cpu);
+    printf("%-24s %8.1f ns %8.1f ns   scales %.2f\n", "control: a random read", cpu[0], cpu[1],
+           r[1] / r[0]);
+    double control = r[1] / r[0];
+    report_random("GET, pipeline of 16", GET_RANDOM, 16, control);
+    report_random("SET, pipeline of 16", SET_RANDOM, 16, control);
+    report_random("GET, pipeline of 100", GET_RANDOM, 100, control);
+    report_random("GET, one by one", GET_RANDOM, 1, control);
+    report_random("SET, one by one", SET_RANDOM, 1, control);
     printf("\nOne hot key, on the wall    1 worker    2 workers\n");
     report_hot("GET, pipeline of 16", GET_HOT, 16);
     report_hot("INCR, pipeline of 16", INCR_HOT, 16);

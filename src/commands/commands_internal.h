@@ -7,7 +7,7 @@
 
 #include "commands/commands.h"
 
-/* ---- families, registered by init.c ------------------------------------------------- */
+/* ---- families, registered by init.c --------------------------------------------------------- */
 
 extern struct command string_commands[];        /* string_table.c */
 extern struct command keys_commands[];          /* keys_table.c */
@@ -40,6 +40,7 @@ struct worker_stats {
     uint64_t ns_per_cycle; /* times 2^20 */
     int64_t now_ms;        /* the wall clock until the cycle counter reaches now_until */
     uint64_t now_until;
+    _Atomic(uint64_t) calls; /* of all commands */
     _Atomic(uint64_t) dirty;
     struct command_counters commands[];
 };

@@ -112,6 +112,7 @@ static void plan_window(struct runner *r)
 static bool needs_more(const struct runner *r, const struct planned *plan)
 {
     struct part_set needs = {0};
+    part_set_add(&needs, plan->key.part);
     bool more = ready_needs(plan->cmd, r->caller->db, &plan->key, 1, &needs);
     part_set_free(&needs);
     return more;
@@ -132,6 +133,7 @@ static void run_span(struct part *p, void *arg)
     struct call *c = &r->c;
     const struct planned *plan = &r->plans[r->at];
     uint32_t part = plan->key.part;
+    unsigned first = r->at;
     uint64_t cycles = r->cycles;
     c->part = p;
     c->nkeys = 1;
@@ -148,6 +150,7 @@ static void run_span(struct part *p, void *arg)
         r->at++;
     } while (r->at < r->n && plan->key.part == part && LIKELY(gates(r->caller) == 0));
     r->cycles = cycles;
+    stats_bump(&st->calls, r->at - first);
 }
 
 /* The same, on the worker of an owner who lends p. */
@@ -261,6 +264,12 @@ static void prefetch_keys(const struct call *c)
         key_prefetch(&c->keys[i], c->db, 1);
 }
 
+static void account_one(struct call *c, struct worker_stats *st, uint64_t cycles, bool failed)
+{
+    call_account(c, st, cycles, failed);
+    stats_bump(&st->calls, 1);
+}
+
 /* Runs a handler that keeps to its partitions, and accounts it unless it blocks. Returns the cycles
  * it took. */
 static uint64_t run_owning(struct runner *r)
@@ -276,7 +285,7 @@ static uint64_t run_owning(struct runner *r)
     c->cmd->run(c);
     uint64_t cycles = clock_cycles() - r->cycles;
     if (!c->blocked) {
-        call_account(c, r->stats, cycles, c->r->errors != errors);
+        account_one(c, r->stats, cycles, c->r->errors != errors);
         serve_ready(&set, c->now_ms);
     }
     parts_disown(&set);
@@ -294,7 +303,8 @@ static void run_unowned(struct runner *r)
     c->now_ms = r->now_ms;
     c->cmd->run(c);
     uint64_t end = clock_cycles();
-    call_account(c, stats_here(), end - r->cycles, c->r->errors != errors + c->inner_errors);
+    struct worker_stats *st = stats_here();
+    account_one(c, st, end - r->cycles, c->r->errors != errors + c->inner_errors);
 }
 
 static bool finished(const struct runner *r)
@@ -320,7 +330,7 @@ static void run_blocking(struct runner *r)
     uint64_t errors = c->r->errors;
     block_wait(r->caller, c->blocked);
     if (finished(r)) return;
-    call_account(c, stats_here(), cycles, c->r->errors != errors);
+    account_one(c, stats_here(), cycles, c->r->errors != errors);
 }
 
 static void run_command(struct runner *r, const struct command *cmd, struct request *req)

@@ -352,6 +352,7 @@ static void run_all(struct call *c, const struct transaction *t, const struct pa
     for (uint32_t i = 0; i < t->n; i++)
         run_queued(c, &t->items[i], set, st);
     c->inner_errors = c->r->errors - errors;
+    stats_bump(&st->calls, t->n);
     serve_ready(set, stats_now_ms(st, clock_cycles())); /* what expired meanwhile is not served */
 }
 

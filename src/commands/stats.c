@@ -19,15 +19,17 @@
 
 #include <pthread.h>
 
-#define WORKERS_MAX 1024
+#define WORKERS_MAX 1024 /* the first is for threads that are no worker */
 #define CODES       128
 #define CODES_OFF   "ERRORSTATS_DISABLED"
 
 static struct worker_stats *_Atomic workers[WORKERS_MAX];
+static _Atomic(unsigned) workers_end;                    /* behind the last that has counters */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards creation, base and new codes */
 static struct sums {
     uint64_t ns, rejected, failed, blocked, latency[LATENCY_BUCKETS];
-} * base; /* by command; NULL: never reset */
+} *base; /* by command; NULL: never reset */
+static _Atomic(uint64_t) base_calls;
 
 static struct {
     _Atomic(const char *) code;
@@ -44,14 +46,18 @@ static struct worker_stats *create(unsigned worker)
     struct worker_stats *st = mem_calloc(sizeof *st + n);
     st->ns_per_cycle = (uint64_t)(clock_ns_per_cycle * (1 << 20));
     atomic_store_explicit(&workers[worker], st, memory_order_release);
+    pthread_mutex_lock(&lock);
+    unsigned end = MAX(atomic_load_explicit(&workers_end, memory_order_relaxed), worker + 1);
+    atomic_store_explicit(&workers_end, end, memory_order_release);
+    pthread_mutex_unlock(&lock);
     return st;
 }
 
-/* Outside workers (in tests) the last slot is used. Not inlined: the worker may be another one at
- * the next call in the same function. */
+/* Not inlined: the worker may be another one at the next call in the same function. */
 __attribute__((noinline)) struct worker_stats *stats_here(void)
 {
-    unsigned worker = MIN(rt_worker_id(), WORKERS_MAX - 1u);
+    unsigned worker = rt_worker_id() + 1; /* UINT_MAX elsewhere, which becomes 0 */
+    CHECK(worker < WORKERS_MAX);
     struct worker_stats *st = atomic_load_explicit(&workers[worker], memory_order_relaxed);
     return LIKELY(st != NULL) ? st : create(worker);
 }
@@ -71,10 +77,15 @@ static uint64_t get(const _Atomic(uint64_t) *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+static unsigned workers_known(void)
+{
+    return atomic_load_explicit(&workers_end, memory_order_acquire);
+}
+
 static void add_up(uint32_t id, struct sums *sum)
 {
     memset(sum, 0, sizeof *sum);
-    for (unsigned w = 0; w < WORKERS_MAX; w++) {
+    for (unsigned w = 0; w < workers_known(); w++) {
         struct worker_stats *st = atomic_load_explicit(&workers[w], memory_order_acquire);
         if (!st) continue;
         const struct command_counters *c = &st->commands[id];
@@ -149,25 +160,25 @@ double command_latency_percentile(uint32_t id, double percentile)
     return 0;
 }
 
+static uint64_t sum_of(size_t offset)
+{
+    uint64_t sum = 0;
+    for (unsigned w = 0; w < workers_known(); w++) {
+        struct worker_stats *st = atomic_load_explicit(&workers[w], memory_order_acquire);
+        if (st) sum += get((_Atomic(uint64_t) *)((char *)st + offset));
+    }
+    return sum;
+}
+
 uint64_t commands_total(void)
 {
-    uint64_t total = 0;
-    for (uint32_t id = 0; id < commands_count(); id++) {
-        struct command_stats one;
-        command_stats(id, &one);
-        total += one.calls;
-    }
-    return total;
+    uint64_t before = atomic_load_explicit(&base_calls, memory_order_relaxed);
+    return sum_of(offsetof(struct worker_stats, calls)) - before;
 }
 
 uint64_t commands_dirty(void)
 {
-    uint64_t dirty = 0;
-    for (unsigned w = 0; w < WORKERS_MAX; w++) {
-        struct worker_stats *st = atomic_load_explicit(&workers[w], memory_order_acquire);
-        if (st) dirty += get(&st->dirty);
-    }
-    return dirty;
+    return sum_of(offsetof(struct worker_stats, dirty));
 }
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -261,6 +272,8 @@ void commands_reset_stats(void)
     if (!base) base = mem_calloc(commands_count() * sizeof *base);
     for (uint32_t id = 0; id < commands_count(); id++)
         add_up(id, &base[id]);
+    atomic_store_explicit(&base_calls, sum_of(offsetof(struct worker_stats, calls)),
+                          memory_order_relaxed);
     reset_errors();
     pthread_mutex_unlock(&lock);
 }
