@@ -256,11 +256,11 @@ static void report_random(const char *name, enum workload load, unsigned pipelin
 
 static void report_hot(const char *name, enum workload load, unsigned pipeline)
 {
-    double one, two;
+    double r[WORKERS], cpu[WORKERS];
     if (!strstr(name, only)) return;
-    pair(load, pipeline, false, &one, &two);
-    printf("%-24s %8.2f M/s %7.2f M/s  two do %.2f of one\n", name, one / 1e6, two / 1e6,
-           two / one);
+    pair(load, pipeline, false, r, cpu);
+    printf("%-24s %8.2f M/s %7.2f M/s  two do %.2f of one   CPU %.0f ns, %.0f ns\n", name,
+           r[0] / 1e6, r[1] / 1e6, r[1] / r[0], cpu[0], cpu[1]);
     fflush(stdout);
 }
 
