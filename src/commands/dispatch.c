@@ -100,8 +100,13 @@ static inline void plan_one(struct planned *plan, const struct request *req, uns
 static void plan_window(struct runner *r)
 {
     unsigned db = r->caller->db;
-    for (unsigned i = 0; i < r->n; i++)
+    uint32_t last = NO_PART;
+    for (unsigned i = 0; i < r->n; i++) {
         plan_one(&r->plans[i], &r->reqs[i], db);
+        uint32_t part = r->plans[i].key.part;
+        if (part != last && part != NO_PART) part_prefetch(part);
+        last = part;
+    }
     if (r->n == 1) return; /* nothing to do in the meantime */
     for (unsigned i = 0; i < r->n; i++) {
         if (LIKELY(r->plans[i].cmd != NULL)) key_prefetch(&r->plans[i].key, db, 1);

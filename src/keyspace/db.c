@@ -115,6 +115,17 @@ struct key key_of(struct slice s)
     return k;
 }
 
+void part_prefetch(unsigned index)
+{
+#ifdef __x86_64__
+    /* The builtin becomes a prefetch for reading unless the target is said to have this one; where
+     * it is missing it does nothing. */
+    __asm__ volatile("prefetchw %0" : : "m"(keyspace.parts[index].state));
+#else
+    __builtin_prefetch(&keyspace.parts[index].state, 1);
+#endif
+}
+
 void key_prefetch(const struct key *k, unsigned db, int stage)
 {
     const struct table *t = part__peek(&keyspace.parts[k->part], db);
@@ -206,7 +217,7 @@ struct entry **ks_find(struct part *p, unsigned db, const struct key *k, int64_t
     assert(part_owned(p) && k->part == p->index);
     struct table *t = part__table(p, db);
     struct entry **slot = t ? table_find(t, k->hash, k->s) : NULL;
-    p->now_ms = now_ms;
+    if (p->now_ms != now_ms) p->now_ms = now_ms; /* others read its cache line */
     if (slot && UNLIKELY((*slot)->has_expire) && !(flags & KS_EXPIRED_TOO) &&
         !still_there(p, t, k, slot, now_ms)) {
         slot = NULL;

@@ -59,6 +59,8 @@ struct key key_of(struct slice s);
 /* Brings what key's lookup will touch into the cache: first the bucket; and, called again for the
  * same key some dozens of ns later with stage 1, the entry. Without ownership; reads no freed memory. */
 void key_prefetch(const struct key *k, unsigned db, int stage);
+/* Brings what owning a partition will write into the cache. */
+void part_prefetch(unsigned index);
 
 /* ---- ownership ------------------------------------------------------------------------------ */
 
