@@ -44,12 +44,35 @@ int64_t metrics_started_mono_ms(void)
     return started_mono_ms;
 }
 
+static inline void bump(_Atomic(uint64_t) *counter, uint64_t n)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    atomic_store_explicit(counter, now + n, memory_order_relaxed);
+}
+
+static inline struct row *row_here(void)
+{
+    return &rows[MIN(rt_worker_id(), ROWS - 1u)];
+}
+
 /* Never inlined: the row is that of the thread that runs now. */
 __attribute__((noinline)) void metrics_add(enum metric m, uint64_t n)
 {
-    _Atomic(uint64_t) *counter = &rows[MIN(rt_worker_id(), ROWS - 1u)].n[m];
-    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, now + n, memory_order_relaxed);
+    bump(&row_here()->n[m], n);
+}
+
+__attribute__((noinline)) void metrics_received(uint64_t n)
+{
+    struct row *row = row_here();
+    bump(&row->n[METRIC_NET_IN], n);
+    bump(&row->n[METRIC_READS], 1);
+}
+
+__attribute__((noinline)) void metrics_sent(uint64_t n)
+{
+    struct row *row = row_here();
+    bump(&row->n[METRIC_NET_OUT], n);
+    bump(&row->n[METRIC_WRITES], 1);
 }
 
 static uint64_t sum(enum metric m)

@@ -26,8 +26,11 @@ enum metric {
 };
 
 void metrics_add(enum metric m, uint64_t n); /* in a coroutine */
-uint64_t metrics_get(enum metric m);         /* since the start or the last metrics_reset() */
-void metrics_reset(void);                    /* CONFIG RESETSTAT */
+/* One read or write of n bytes: two counters at once, for the path of every request. */
+void metrics_received(uint64_t n);
+void metrics_sent(uint64_t n);
+uint64_t metrics_get(enum metric m); /* since the start or the last metrics_reset() */
+void metrics_reset(void);            /* CONFIG RESETSTAT */
 
 /* Averages over the last samples, as INFO's instantaneous_* fields. */
 struct metrics_rates {

@@ -194,7 +194,7 @@ static bool run_input(struct session *s)
         if (reply_pending(&s->conn.reply) > FLUSH_AT && !session_flush(s)) return false;
         if (co_should_yield()) {
             if (!session_flush(s)) return false;
-            co_yield ();
+            co_yield();
         }
     } while (!killed(s));
     return true;
@@ -203,8 +203,7 @@ static bool run_input(struct session *s)
 /* Serves what was just read. False: close. */
 static bool serve(struct session *s, size_t got)
 {
-    metrics_add(METRIC_NET_IN, got);
-    metrics_add(METRIC_READS, 1);
+    metrics_received(got);
     note_active(s);
     bool go_on = run_input(s);
     if (killed(s)) return false;
@@ -226,7 +225,7 @@ static void session_run(void *arg)
         ssize_t got = conn_fill(&s->conn);
         if (got > 0) {
             if (!serve(s, (size_t)got)) break;
-            if (co_should_yield()) co_yield ();
+            if (co_should_yield()) co_yield();
         } else if (got == RT_EAGAIN) {
             wait_for_bytes(s);
         } else if (got != RT_ECANCELED) {

@@ -84,18 +84,12 @@ static bool wait_writable(struct session *s, int64_t *since_ns)
     return true;
 }
 
-static void count_sent(uint64_t before, uint64_t after)
-{
-    if (after == before) return;
-    metrics_add(METRIC_NET_OUT, after - before);
-    metrics_add(METRIC_WRITES, 1);
-}
-
 static int flush_once(struct session *s)
 {
     uint64_t before = atomic_load_explicit(&s->conn.bytes_out, memory_order_relaxed);
     int rc = conn_flush(&s->conn);
-    count_sent(before, atomic_load_explicit(&s->conn.bytes_out, memory_order_relaxed));
+    uint64_t sent = atomic_load_explicit(&s->conn.bytes_out, memory_order_relaxed) - before;
+    if (LIKELY(sent)) metrics_sent(sent);
     return rc;
 }
 
