@@ -28,7 +28,7 @@
 
 #include <ctype.h>
 
-#define WINDOW  32
+#define WINDOW  32 /* bits of prefetch_entries() */
 #define NO_PART UINT32_MAX
 
 struct planned {
@@ -97,6 +97,18 @@ static inline void plan_one(struct planned *plan, const struct request *req, uns
     }
 }
 
+static void prefetch_entries(const struct runner *r, unsigned db)
+{
+    uint32_t again = 0;
+    for (unsigned i = 0; i < r->n; i++) {
+        if (UNLIKELY(!r->plans[i].cmd)) continue;
+        again |= (uint32_t)key_prefetch(&r->plans[i].key, db, 1) << i;
+    }
+    for (; again; again &= again - 1) {
+        key_prefetch(&r->plans[__builtin_ctz(again)].key, db, 2);
+    }
+}
+
 static void plan_window(struct runner *r)
 {
     unsigned db = r->caller->db;
@@ -107,10 +119,7 @@ static void plan_window(struct runner *r)
         if (part != last && part != NO_PART) part_prefetch(part);
         last = part;
     }
-    if (r->n == 1) return; /* nothing to do in the meantime */
-    for (unsigned i = 0; i < r->n; i++) {
-        if (LIKELY(r->plans[i].cmd != NULL)) key_prefetch(&r->plans[i].key, db, 1);
-    }
+    if (r->n > 1) prefetch_entries(r, db); /* else there is nothing to do in the meantime */
 }
 
 /* Whether waiters of this key need partitions that a span does not own. */

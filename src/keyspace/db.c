@@ -126,10 +126,10 @@ void part_prefetch(unsigned index)
 #endif
 }
 
-void key_prefetch(const struct key *k, unsigned db, int stage)
+bool key_prefetch(const struct key *k, unsigned db, int stage)
 {
     const struct table *t = part__peek(&keyspace.parts[k->part], db);
-    if (t) table_prefetch(t, k->hash, stage);
+    return t && table_prefetch(t, k->hash, stage);
 }
 
 /* ---- tables --------------------------------------------------------------------------------- */

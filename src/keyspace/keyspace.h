@@ -57,8 +57,10 @@ struct key {
 struct key key_of(struct slice s);
 
 /* Brings what key's lookup will touch into the cache: first the bucket; and, called again for the
- * same key some dozens of ns later with stage 1, the entry. Without ownership; reads no freed memory. */
-void key_prefetch(const struct key *k, unsigned db, int stage);
+ * same key some dozens of ns later with stage 1, the entry. True of stage 1: the entry is not in the
+ * key's half of the bucket; stage 2, as much later, looks into the other. Without ownership; reads no
+ * freed memory. */
+bool key_prefetch(const struct key *k, unsigned db, int stage);
 /* Brings what owning a partition will write into the cache. */
 void part_prefetch(unsigned index);
 

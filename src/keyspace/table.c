@@ -675,26 +675,33 @@ bool table_resize_step(struct table *t, unsigned steps)
 
 /* ---- without ownership ----------------------------------------------------------------------- */
 
-void table_prefetch(const struct table *t, uint64_t hash, int stage)
+static bool prefetch_entry(const struct line *l, uint64_t meta, uint64_t hash)
+{
+    unsigned found = match(meta, tag_of(hash));
+    if (!found) return false;
+    unsigned slot = (unsigned)__builtin_ctz(found);
+    __builtin_prefetch(__atomic_load_n(&l->slot[slot], __ATOMIC_RELAXED));
+    return true;
+}
+
+bool table_prefetch(const struct table *t, uint64_t hash, int stage)
 {
     uint64_t n = count_of(&t->n), i = index_of(hash, n, mask_for(n));
     const struct directory *dir = atomic_load_explicit(&t->dir, memory_order_acquire);
-    if (i >> CHUNK_LOG >= dir->cap) return;
+    if (i >> CHUNK_LOG >= dir->cap) return false;
     struct bucket *chunk = atomic_load_explicit(&dir->chunk[i >> CHUNK_LOG], memory_order_acquire);
-    if (!chunk || (i % CHUNK_BUCKETS) >> ((uintptr_t)chunk & CHUNK_TAGS)) return;
-    const struct line *l = &untag(chunk)[i % CHUNK_BUCKETS].line[home_of(hash)];
+    if (!chunk || (i % CHUNK_BUCKETS) >> ((uintptr_t)chunk & CHUNK_TAGS)) return false;
+    const struct line *line = untag(chunk)[i % CHUNK_BUCKETS].line;
+    const struct line *home = &line[home_of(hash)], *other = &line[!home_of(hash)];
     if (stage == 0) {
-        __builtin_prefetch(l);
-        return;
+        __builtin_prefetch(home);
+        return true;
     }
-    uint64_t meta = __atomic_load_n(&l->meta, __ATOMIC_RELAXED);
-    unsigned found = match(meta, tag_of(hash));
-    if (found) {
-        unsigned slot = (unsigned)__builtin_ctz(found);
-        __builtin_prefetch(__atomic_load_n(&l->slot[slot], __ATOMIC_RELAXED));
-    } else if (meta & SPILLED) {
-        __builtin_prefetch(&untag(chunk)[i % CHUNK_BUCKETS].line[!home_of(hash)]);
-    }
+    uint64_t meta = __atomic_load_n(&home->meta, __ATOMIC_RELAXED);
+    if (stage == 2) return prefetch_entry(other, __atomic_load_n(&other->meta, __ATOMIC_RELAXED), hash);
+    if (prefetch_entry(home, meta, hash) || !(meta & SPILLED)) return false;
+    __builtin_prefetch(other);
+    return true;
 }
 
 /* ---- walking --------------------------------------------------------------------------------- */

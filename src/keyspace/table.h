@@ -79,7 +79,7 @@ bool table_wants_resize(const struct table *t); /* ANYBODY, approximately */
 extern _Atomic(bool) table_resizing;            /* relaxed; off: no steps */
 
 /* ANYBODY: prefetches the bucket (stage 0), the entry (stage 1). */
-void table_prefetch(const struct table *t, uint64_t hash, int stage);
+bool table_prefetch(const struct table *t, uint64_t hash, int stage);
 
 /* Walking: the entries of the keys whose hash ends in the bits of the cursor. Puts up to max of
  * them into out if they all fit, returns how many there are, and moves the cursor on, 0 at the end.
