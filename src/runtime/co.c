@@ -41,7 +41,9 @@
 #define SLAB_STACKS  32
 #define GUARD_SIZE   (16 * 1024)
 #define CACHE_STACKS 32  /* of a worker, at most twice that */
-#define WARM_STACKS  256 /* of all workers together, their memory kept */
+#define WARM_STACKS  256 /* of no worker, their memory kept without question */
+#define TRIM_NS      100000000
+#define TRIM_MOST    256 /* stacks, each a system call of a microsecond or two */
 #define SIGNAL_STACK (64 * 1024)
 #define COLOURS      8 /* the first frames of stacks lie in different cache sets */
 #define COLOUR_STEP  128
@@ -58,12 +60,23 @@ static struct {
     unsigned carved; /* stacks of the first slab handed out so far */
     uint64_t made;
     struct stack *warm;
-    size_t n_warm;
-    char **cold; /* `low` of those whose memory was given back */
+    _Atomic(size_t) n_warm; /* changed under the lock, read without it */
+    size_t least_warm;      /* since the last trim: so many were not needed */
+    char **cold;            /* `low` of those whose memory was given back */
     size_t n_cold, cap_cold;
     bool use_mprotect;
     _Atomic(bool) exhausted; /* the last slab could not be had */
 } depot = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static size_t warm(void)
+{
+    return atomic_load_explicit(&depot.n_warm, memory_order_relaxed);
+}
+
+static void set_warm(size_t n)
+{
+    atomic_store_explicit(&depot.n_warm, n, memory_order_relaxed);
+}
 
 static size_t stride(void)
 {
@@ -125,23 +138,6 @@ static struct stack *carve(void)
     return stack_at(at + GUARD_SIZE);
 }
 
-static __attribute__((noinline)) struct stack *stack_from_depot(void)
-{
-    struct stack *st;
-    pthread_mutex_lock(&depot.lock);
-    if (depot.warm) {
-        st = depot.warm;
-        depot.warm = st->next;
-        depot.n_warm--;
-    } else if (depot.n_cold) {
-        st = stack_at(depot.cold[--depot.n_cold]);
-    } else {
-        st = carve();
-    }
-    pthread_mutex_unlock(&depot.lock);
-    return st;
-}
-
 /* The number is the owner's, but statistics read it. */
 static inline uint32_t count_stacks(struct worker *w)
 {
@@ -158,6 +154,40 @@ static inline struct stack *take_cached(struct worker *w)
     struct stack *st = w->stacks;
     w->stacks = st->next;
     set_stacks(w, count_stacks(w) - 1);
+    return st;
+}
+
+static inline void add_cached(struct worker *w, struct stack *st)
+{
+    st->next = w->stacks;
+    w->stacks = st;
+    set_stacks(w, count_stacks(w) + 1);
+}
+
+static struct stack *take_warm(void)
+{
+    struct stack *st = depot.warm;
+    depot.warm = st->next;
+    set_warm(warm() - 1);
+    depot.least_warm = MIN(depot.least_warm, warm());
+    return st;
+}
+
+/* One, and if they are warm some more for the worker's cache. */
+static __attribute__((noinline)) struct stack *stack_from_depot(struct worker *w)
+{
+    struct stack *st;
+    pthread_mutex_lock(&depot.lock);
+    if (depot.warm) {
+        st = take_warm();
+        while (depot.warm && count_stacks(w) < CACHE_STACKS / 2)
+            add_cached(w, take_warm());
+    } else if (depot.n_cold) {
+        st = stack_at(depot.cold[--depot.n_cold]);
+    } else {
+        st = carve();
+    }
+    pthread_mutex_unlock(&depot.lock);
     return st;
 }
 
@@ -178,20 +208,43 @@ static __attribute__((noinline)) void stacks_to_depot(struct worker *w, unsigned
     pthread_mutex_lock(&depot.lock);
     while (count_stacks(w) > keep) {
         struct stack *st = take_cached(w);
-        if (depot.n_warm < WARM_STACKS) {
-            st->next = depot.warm;
-            depot.warm = st;
-            depot.n_warm++;
-        } else {
-            make_cold(st);
-        }
+        st->next = depot.warm;
+        depot.warm = st;
+        set_warm(warm() + 1);
     }
+    pthread_mutex_unlock(&depot.lock);
+}
+
+bool co__trim_wanted(void)
+{
+    return warm() > WARM_STACKS;
+}
+
+/* Gives back the memory of stacks that nobody has needed since the last time. */
+void co__trim(int64_t now)
+{
+    static _Atomic(int64_t) last;
+    int64_t before = atomic_load_explicit(&last, memory_order_relaxed);
+    if (now - before < TRIM_NS) return;
+    if (!atomic_compare_exchange_strong_explicit(&last, &before, now, memory_order_relaxed,
+                                                 memory_order_relaxed)) {
+        return;
+    }
+    pthread_mutex_lock(&depot.lock);
+    size_t n = MIN(depot.least_warm, TRIM_MOST);
+    while (n-- > 0 && warm() > WARM_STACKS) {
+        struct stack *st = depot.warm;
+        depot.warm = st->next;
+        set_warm(warm() - 1);
+        make_cold(st);
+    }
+    depot.least_warm = warm();
     pthread_mutex_unlock(&depot.lock);
 }
 
 static struct stack *stack_get(struct worker *w)
 {
-    if (UNLIKELY(!w->stacks)) return stack_from_depot();
+    if (UNLIKELY(!w->stacks)) return stack_from_depot(w);
     return take_cached(w);
 }
 
@@ -203,9 +256,7 @@ static void stack_put(struct worker *w, struct stack *st)
         fiber_init(&st->fiber, st->low, rt.stack_size);
     }
     fiber_reuse(&st->fiber);
-    st->next = w->stacks;
-    w->stacks = st;
-    set_stacks(w, count_stacks(w) + 1);
+    add_cached(w, st);
     if (UNLIKELY(count_stacks(w) > 2 * CACHE_STACKS)) stacks_to_depot(w, CACHE_STACKS);
 }
 
@@ -223,7 +274,8 @@ static void init_depot(void)
     depot.carved = SLAB_STACKS;
     depot.made = 0;
     depot.warm = NULL;
-    depot.n_warm = depot.n_cold = depot.cap_cold = 0;
+    set_warm(0);
+    depot.least_warm = depot.n_cold = depot.cap_cold = 0;
     depot.cold = NULL;
     atomic_store_explicit(&depot.exhausted, false, memory_order_relaxed);
 }
@@ -252,7 +304,7 @@ uint64_t co__stacks(uint64_t *idle)
 {
     pthread_mutex_lock(&depot.lock);
     uint64_t made = depot.made;
-    *idle = depot.n_warm + depot.n_cold;
+    *idle = warm() + depot.n_cold;
     pthread_mutex_unlock(&depot.lock);
     return made;
 }

@@ -283,6 +283,9 @@ void co__install_handler(void);
 void co__remove_handler(void);
 void co__signal_stack(struct worker *w, bool on);
 uint64_t co__stacks(uint64_t *idle);
+/* More stacks are kept than seems useful: co__trim() is to be called ten times a second. */
+bool co__trim_wanted(void);
+void co__trim(int64_t now);
 
 /* ---- timer.c -------------------------------------------------------------------------------- */
 

@@ -61,6 +61,7 @@
 #define WATCH_NS      1000000
 #define WATCH_CALL_NS 2000000
 #define LOOK_NS       900000 /* less than WATCH_NS: who slept that long is to look */
+#define TRIM_WAIT_NS  100000000
 #define SHARE_AT      4  /* events of one poll that are worth waking another worker */
 #define GLOBAL_EVERY  61 /* turns of the scheduler */
 #define DEFAULT_STACK (256 * 1024)
@@ -423,6 +424,7 @@ static int poll_own(struct worker *w, int64_t timeout_ns)
     int n = poll_for(w, w, timeout_ns);
     note_time(w);
     timer__fire(w, w, w->now);
+    if (UNLIKELY(co__trim_wanted())) co__trim(w->now);
     if (!w->solo && ring_count(w) >= SHARE_AT) share(w);
     return n;
 }
@@ -538,6 +540,7 @@ static int64_t time_to_sleep(struct worker *w, bool watch)
 {
     int64_t next = atomic_load_explicit(&w->timer_next, memory_order_relaxed);
     int64_t ns = next == RT_NEVER ? RT_NEVER : MAX(next - clock_mono_ns(), 0);
+    if (UNLIKELY(co__trim_wanted())) ns = MIN(ns, TRIM_WAIT_NS);
     return watch ? MIN(ns, WATCH_NS) : ns;
 }
 
