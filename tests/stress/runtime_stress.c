@@ -22,9 +22,14 @@
 
 #define MS         1000000LL
 #define GENERATORS 8
-#define PAIRS      24
-#define IN_FLIGHT  3000
-#define LANES      3
+#ifdef WEFT_SANITIZER /* the thread sanitizer takes milliseconds to make a stack known */
+#define PAIRS     8
+#define IN_FLIGHT 60
+#else
+#define PAIRS     24
+#define IN_FLIGHT 3000
+#endif
+#define LANES 3
 
 static int64_t until_ns;
 static struct chan *lanes[LANES], *end_of_sink;
