@@ -31,7 +31,8 @@ BUILD := build/$(VARIANT)
 PKG       := pkg-config
 WARN      := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes
 COMMON    := -std=gnu17 -D_GNU_SOURCE -Isrc -g -pthread -fno-omit-frame-pointer $(WARN) \
-             $(shell $(PKG) --cflags libxxhash liburing 2>/dev/null)
+             $(shell $(PKG) --cflags libxxhash liburing 2>/dev/null) \
+             $(shell $(PKG) --exists 'liburing >= 2.3' && echo -DWEFT_IO_URING)
 LIBS      := $(shell $(PKG) --libs liburing 2>/dev/null) -lm -lpthread -ldl -rdynamic
 JEMALLOC  := -l:libjemalloc.a -lm
 

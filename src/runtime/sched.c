@@ -50,6 +50,8 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/netpoll.h"
@@ -891,14 +893,29 @@ static int open_pollers(const struct netpoll *np)
     return 0;
 }
 
+/* What "auto" means: epoll, which measures better here (docs/netpoll.md), unless the environment
+ * says otherwise. */
+static enum rt_poller preferred_poller(void)
+{
+    const char *name = getenv("WEFT_NETPOLLER");
+    return name && strcmp(name, "io_uring") == 0 ? RT_POLLER_IO_URING : RT_POLLER_EPOLL;
+}
+
+static int open_poller(enum rt_poller which)
+{
+    if (which == RT_POLLER_EPOLL) return open_pollers(&netpoll_epoll);
+#ifdef WEFT_IO_URING
+    return open_pollers(&netpoll_uring);
+#else
+    return -ENOSYS;
+#endif
+}
+
 static int choose_poller(enum rt_poller which)
 {
-    int rc = -ENOSYS;
-#ifdef WEFT_IO_URING
-    if (which == RT_POLLER_IO_URING) return open_pollers(&netpoll_uring);
-#endif
-    if (which != RT_POLLER_IO_URING) rc = open_pollers(&netpoll_epoll);
-    return rc;
+    if (which != RT_POLLER_AUTO) return open_poller(which);
+    int rc = open_poller(preferred_poller());
+    return rc == 0 ? rc : open_poller(RT_POLLER_EPOLL);
 }
 
 static void init_worker(struct worker *w, unsigned id)
