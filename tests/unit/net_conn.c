@@ -471,7 +471,9 @@ static void go_idle(void)
     CHECK(conn_make_idle(c) && !c->parser && c->reply.memory == 0);
     CHECK(atomic_load(&c->query_buffered) == 0 && atomic_load(&c->query_free) == 0);
     char answer[8];
-    CHECK(read(peer, answer, sizeof answer) == 5); /* closing with it unread would be a reset */
+    ssize_t got;
+    while ((got = read(peer, answer, sizeof answer)) < 0 && errno == EAGAIN) co_sleep(SECOND / 1000);
+    CHECK(got == 5); /* closing with it unread would be a reset */
     close(peer);
     CHECK(fill(c) == RT_EOF && c->eof);
     conn_close(c);
