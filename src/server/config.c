@@ -146,6 +146,10 @@ static __attribute__((noinline)) const char *message(const char *fmt, ...)
 
 static bool in_range(const struct option *o, int64_t v, const char **err)
 {
+    if (o->type == OPTION_PERCENT && v < o->min) {
+        *err = "percentage argument must be less or equal to 100";
+        return false;
+    }
     if (v >= o->min && v <= o->max) return true;
     if (o->type == OPTION_OCTAL) {
         *err = message("argument must be between %llo and %llo inclusive", (long long)o->min,
@@ -243,26 +247,52 @@ static bool parse_text(const struct option *o, struct slice s, struct buf *out, 
     return true;
 }
 
+/* Splits one argument that holds the words of a list; returns their number, one at least. */
+static int split_words(struct slice value, struct slice *words, int max)
+{
+    int n = 0;
+    for (size_t i = 0; i < value.n && n < max;) {
+        size_t end = i;
+        while (end < value.n && value.p[end] != ' ')
+            end++;
+        if (end > i) words[n++] = slice_of(value.p + i, end - i);
+        i = end + 1;
+    }
+    if (n == 0) words[n++] = slice_of("", 0);
+    return n;
+}
+
+static bool parse_args(const struct option *o, enum option_source from, int argc,
+                       struct slice *argv, struct slice now, struct config_value *out,
+                       const char **err)
+{
+    if (o->check) return o->check(o, from, argc, argv, now, &out->text, err);
+    if (o->type == OPTION_TEXT) return parse_text(o, argv[0], &out->text, err);
+    if (o->type == OPTION_BOOL) return parse_bool(o, argv[0], &out->num, err);
+    if (o->words) return parse_words(o, argc, argv, &out->num, err);
+    return parse_number(o, argv[0], &out->num, err);
+}
+
+static bool is_several(const struct option *o)
+{
+    return o->type == OPTION_FLAGS || (o->type == OPTION_LIST && o != config_option(OPT_DIR));
+}
+
 bool config_parse(const struct option *o, enum option_source from, int argc, struct slice *argv,
                   struct slice now, struct config_value *out, const char **err)
 {
-    bool several = o->type == OPTION_LIST || o->type == OPTION_FLAGS, ok;
-    if (argc < 1 || (argc > 1 && !several)) {
-        *err = "wrong number of arguments";
+    struct slice words[CHANGES_MAX];
+    bool ok = argc > 0 && (argc == 1 || is_several(o));
+    *out = (struct config_value){0};
+    if (!ok) {
+        *err = o->type == OPTION_FLAGS ? wrong_word(o) : "wrong number of arguments";
         return false;
     }
-    *out = (struct config_value){0};
-    if (o->check) {
-        ok = o->check(o, from, argc, argv, now, &out->text, err);
-    } else if (o->type == OPTION_TEXT) {
-        ok = parse_text(o, argv[0], &out->text, err);
-    } else if (o->type == OPTION_BOOL) {
-        ok = parse_bool(o, argv[0], &out->num, err);
-    } else if (o->words) {
-        ok = parse_words(o, argc, argv, &out->num, err);
-    } else {
-        ok = parse_number(o, argv[0], &out->num, err);
+    if (argc == 1 && is_several(o) && !(o->flags & OPTION_FILE_ONLY)) {
+        argc = split_words(argv[0], words, CHANGES_MAX);
+        argv = words;
     }
+    ok = parse_args(o, from, argc, argv, now, out, err);
     if (ok && o->check_num) ok = o->check_num(out->num, err);
     if (!ok) buf_free(&out->text);
     return ok;
@@ -403,25 +433,9 @@ static bool may_set(const struct config_change *changes, size_t i, const char **
     return true;
 }
 
-/* CONFIG SET gives an option of several words as one argument. */
 static bool parse_one(struct pending *p, struct slice value, const char **err)
 {
-    const struct option *o = p->option;
-    bool several = o->type == OPTION_LIST || o->type == OPTION_FLAGS;
-    if (!several || o == config_option(OPT_DIR)) {
-        return config_parse(o, FROM_COMMAND, 1, &value, buf_slice(&p->old.text), &p->new, err);
-    }
-    struct slice words[CHANGES_MAX];
-    int n = 0;
-    for (size_t i = 0; i < value.n && n < CHANGES_MAX;) {
-        size_t end = i;
-        while (end < value.n && value.p[end] != ' ')
-            end++;
-        if (end > i) words[n++] = slice_of(value.p + i, end - i);
-        i = end + 1;
-    }
-    if (n == 0) words[n++] = slice_of("", 0);
-    return config_parse(o, FROM_COMMAND, n, words, buf_slice(&p->old.text), &p->new, err);
+    return config_parse(p->option, FROM_COMMAND, 1, &value, buf_slice(&p->old.text), &p->new, err);
 }
 
 static void remember(struct pending *p)

@@ -102,7 +102,7 @@ static bool take_words(struct source *s, struct slice line, int argc, struct sli
     if (slice_is(argv[0], "include") && argc == 2) return include(s, line, argv[1]);
     struct slice empty = SLICE("");
     if (o && argc == 1 && (o->flags & OPTION_BARE)) return take_option(s, line, o, 1, &empty);
-    if (!o || argc < 2) return fail(s, line, "Bad directive or wrong number of arguments");
+    if (!o) return fail(s, line, "Bad directive or wrong number of arguments");
     return take_option(s, line, o, argc - 1, argv + 1);
 }
 

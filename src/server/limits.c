@@ -86,42 +86,46 @@ bool apply_maxclients(const struct option *o, const char **err)
     return false;
 }
 
-/* The score the process had when it started, for `relative`. */
-static int base_score(int fd)
+static int read_score(int fd)
 {
-    static int score;
-    static bool known;
     char text[32];
-    if (known) return score;
+    int score = 0;
     ssize_t n = pread(fd, text, sizeof text - 1, 0);
     if (n > 0) {
         text[n] = '\0';
         sscanf(text, "%d", &score);
-        known = true;
     }
     return score;
 }
 
-bool apply_oom_score(const struct option *o, const char **err)
+/* While the option is on, `base` is the score from before; off, the score is none of our business.
+ */
+static int wanted_score(int64_t mode, int base)
 {
-    static bool changed;
-    int64_t mode = config_num(OPT_OOM_SCORE_ADJ);
-    if (mode == OOM_NO && !changed) return true;
-    int fd = openat(AT_FDCWD, "/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC), value = 0;
-    if (fd < 0) return true; /* no such thing here */
-    int base = base_score(fd);
+    int value = 0;
     char *values = config_text(OPT_OOM_SCORE_ADJ_VALUES);
     sscanf(values, "%d", &value);
     mem_free(values);
     if (mode == OOM_NO) value = base;
     if (mode == OOM_RELATIVE) value += base;
-    value = MAX(-1000, MIN(1000, value));
-    bool ok = dprintf(fd, "%d\n", value) > 0;
+    return MAX(-1000, MIN(1000, value));
+}
+
+bool apply_oom_score(const struct option *o, const char **err)
+{
+    static bool on;
+    static int base;
+    int64_t mode = config_num(OPT_OOM_SCORE_ADJ);
+    if (mode == OOM_NO && !on) return true;
+    int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+    if (fd < 0) return true; /* no such thing here */
+    if (!on) base = read_score(fd);
+    bool ok = dprintf(fd, "%d\n", wanted_score(mode, base)) > 0;
     if (ok) {
-        changed = true;
+        on = mode != OOM_NO;
     } else {
         log_write(LOG_WARNING, "Unable to write oom_score_adj: %s", strerror(errno));
-        *err = "Failed to apply new oom_score_adj configuration, check server logs.";
+        *err = "Failed to set current oom_score_adj. Check server logs.";
     }
     close(fd);
     return ok;

@@ -4,7 +4,8 @@
  *   weft-server [FILE] [-] [--option value ...]
  *
  * Options become lines of a configuration: "--port 7000 --save ''" is read as "port 7000" and
- * "save ''". An argument belongs to the option before it, until the next that begins with "--".
+ * "save ''". An argument belongs to the option before it, until the next that begins with "--"; the
+ * first one behind a file may lack its dashes.
  */
 #include "server/server.h"
 
@@ -38,19 +39,29 @@ static bool is_option(const char *arg)
     return strncmp(arg, "--", 2) == 0 && arg[2];
 }
 
-/* Adds the option at argv[i] and its values; returns the index behind them. */
+/* "--save" alone, or before another option, means what "--save ''" does. */
+static bool is_bare_save(const char *name, int argc, char **argv, int next)
+{
+    return strcmp(name, "save") == 0 && (next == argc || is_option(argv[next]));
+}
+
+/* Adds the option at argv[i] and its values; returns the index behind them. What follows its name
+ * is a value whatever it looks like; from then on "--" begins the next option. The name may come
+ * with its value in one argument ("--port 7000"). */
 static int add_option(struct buf *out, int argc, char **argv, int i)
 {
+    const char *name = argv[i] + (is_option(argv[i]) ? 2 : 0);
+    bool has_value = strchr(name, ' ') != NULL;
     if (out->n) buf_addc(out, '\n');
-    buf_addz(out, argv[i++] + 2);
-    int values = i;
-    for (; i < argc && !is_option(argv[i]); i++) {
+    buf_addz(out, name);
+    i++;
+    if (is_bare_save(name, argc, argv, i)) {
+        buf_addz(out, " \"\"");
+        return i;
+    }
+    for (; i < argc && (!has_value || !is_option(argv[i])); i++, has_value = true) {
         buf_addc(out, ' ');
         buf_add_repr(out, slice_str(argv[i]));
-    }
-    /* "--save" alone means what "--save ''" does. */
-    if (i == values && out->n >= 4 && strncmp(out->p + out->n - 4, "save", 4) == 0) {
-        buf_addz(out, " \"\"");
     }
     return i;
 }
@@ -90,12 +101,12 @@ bool options_parse(int argc, char **argv, struct options *o, int *status)
         if (strcmp(argv[i], "-") == 0) {
             o->from_stdin = true;
             i++;
-        } else if (is_option(argv[i])) {
-            i = add_option(&o->extra, argc, argv, i);
-        } else {
+        } else if (argv[i][0] == '-' && !is_option(argv[i])) {
             fprintf(stderr, "weft-server: '%s' is no option\n\n%s", argv[i], usage);
             *status = 1;
             return false;
+        } else {
+            i = add_option(&o->extra, argc, argv, i);
         }
     }
     return true;

@@ -45,11 +45,17 @@ static void over_limit(struct session *s)
     session_kill(s);
 }
 
+/* What counts: small replies do not, as in Redis, where they wait in a buffer of fixed size. */
+static int64_t counted(const struct session *s)
+{
+    size_t pending = reply_pending(&s->conn.reply);
+    return pending > REPLY_CHUNK ? (int64_t)pending : 0;
+}
+
 bool output_within_limit(struct session *s)
 {
     int64_t hard = atomic_load_explicit(&normal.hard, memory_order_relaxed);
-    if (LIKELY(hard == 0 || (int64_t)s->conn.reply.memory <= hard)) return true;
-    if ((int64_t)reply_pending(&s->conn.reply) <= hard) return true;
+    if (LIKELY(hard == 0 || counted(s) <= hard)) return true;
     over_limit(s);
     return false;
 }
@@ -57,7 +63,7 @@ bool output_within_limit(struct session *s)
 static bool over_soft(struct session *s)
 {
     int64_t soft = atomic_load_explicit(&normal.soft, memory_order_relaxed);
-    return soft > 0 && (int64_t)s->conn.reply.memory > soft;
+    return soft > 0 && counted(s) > soft;
 }
 
 /* PARKS until the peer may take more. False: it is gone, killed, or over the limit for too long.

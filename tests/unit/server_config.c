@@ -106,6 +106,9 @@ static void values_of_every_type_are_read(void **state)
     expect_shown("logfile", "");
     expect_shown("shutdown-on-sigterm", "nosave force");
     expect_shown("slowlog-log-slower-than", "-1");
+    load("shutdown-on-sigterm \"now force\"\nsave \"900 1 300 10\"\n");
+    expect_shown("shutdown-on-sigterm", "now force");
+    expect_shown("save", "900 1 300 10");
 }
 
 static void lines_of_one_option_add_up(void **state)
