@@ -24,7 +24,9 @@ struct walk {
     struct slice pattern; /* p NULL: any */
     struct slice type;    /* p NULL: any */
     int64_t seen;
-    struct buf gathered; /* of each name the length (uint32_t) and the bytes */
+    struct buf gathered;    /* of each name the length (uint32_t) and the bytes */
+    ks_visit *gather_stale; /* SCAN: into `stale`, as in gathered; KEYS: none */
+    struct buf stale;
     void (*found)(struct walk *w, struct slice name);
     size_t matches;
     struct buf names; /* SCAN: those found, as in gathered; they follow the cursor */
@@ -32,7 +34,7 @@ struct walk {
 
 static void breathe(const struct walk *w)
 {
-    if (!walk_owns_all(w->c) && co_should_yield()) co_yield ();
+    if (!walk_owns_all(w->c) && co_should_yield()) co_yield();
 }
 
 static void add_name(struct buf *names, struct slice name)
@@ -52,11 +54,27 @@ static struct slice next_name(const char **p)
     return name;
 }
 
+static void gather_into(struct buf *names, const struct walk *w, struct entry *e)
+{
+    if (!w->type.p || slice_is(w->type, entry_type_name(e))) add_name(names, entry_key(e));
+}
+
 static void gather(void *arg, struct entry *e)
 {
     struct walk *w = arg;
     w->seen++;
-    if (!w->type.p || slice_is(w->type, entry_type_name(e))) add_name(&w->gathered, entry_key(e));
+    gather_into(&w->gathered, w, e);
+}
+
+static void gather_stale(void *arg, struct entry *e)
+{
+    struct walk *w = arg;
+    gather_into(&w->stale, w, e);
+}
+
+static bool matches(const struct walk *w, struct slice name)
+{
+    return !w->pattern.p || glob_match(w->pattern, name, false);
 }
 
 static void match_gathered(struct walk *w)
@@ -65,7 +83,7 @@ static void match_gathered(struct walk *w)
     const char *p = w->gathered.p, *end = p + w->gathered.n;
     while (p < end) {
         struct slice name = next_name(&p);
-        if (!w->pattern.p || glob_match(w->pattern, name, false)) {
+        if (matches(w, name)) {
             w->found(w, name);
             w->matches++;
         }
@@ -74,12 +92,35 @@ static void match_gathered(struct walk *w)
     buf_clear(&w->gathered);
 }
 
+/* Removes it if its time has come: finding does that. */
+static void find(struct call *c, struct slice name)
+{
+    struct key k = key_of(name);
+    struct part *p = keyspace_part(k.part);
+    bool owned = walk_owns_all(c);
+    if (!owned) part_own(p);
+    ks_find(p, c->db, &k, c->now_ms, KS_NO_TOUCH | KS_NO_STATS);
+    if (!owned) part_disown(p);
+}
+
+static void remove_stale(struct walk *w)
+{
+    const char *p = w->stale.p, *end = p + w->stale.n;
+    while (p < end) {
+        struct slice name = next_name(&p);
+        if (matches(w, name)) find(w->c, name);
+    }
+    buf_clear(&w->stale);
+}
+
 /* One step; returns the next cursor. */
 static uint64_t walk_step(struct walk *w, uint64_t cursor, size_t count)
 {
     struct call *c = w->c;
-    cursor = ks_scan(c->db, cursor, count, c->now_ms, walk_owns_all(c), gather, w);
+    cursor = ks_scan_stale(c->db, cursor, count, c->now_ms, walk_owns_all(c), gather,
+                           w->gather_stale, w);
     match_gathered(w);
+    if (w->stale.n) remove_stale(w);
     breathe(w);
     return cursor;
 }
@@ -218,12 +259,13 @@ static void reply_found(const struct walk *w, uint64_t cursor)
 
 void scan_command(struct call *c)
 {
-    struct walk w = {.c = c, .found = scan_found};
+    struct walk w = {.c = c, .found = scan_found, .gather_stale = gather_stale};
     uint64_t cursor;
     int64_t count = 10;
     if (!parse_cursor(c, &cursor) || !parse_scan(&w, &count)) return;
     reply_found(&w, scan_some(&w, cursor, count));
     buf_free(&w.gathered);
+    buf_free(&w.stale);
     buf_free(&w.names);
 }
 

@@ -152,6 +152,9 @@ void ks_swap_databases(unsigned a, unsigned b);
 typedef void ks_visit(void *arg, struct entry *e);
 uint64_t ks_scan(unsigned db, uint64_t cursor, size_t count, int64_t now_ms, bool owned,
                  ks_visit *visit, void *arg);
+/* The same; entries whose time has come are shown to stale(), when that is not NULL. */
+uint64_t ks_scan_stale(unsigned db, uint64_t cursor, size_t count, int64_t now_ms, bool owned,
+                       ks_visit *visit, ks_visit *stale, void *arg);
 /* The number of keys in a database: the sum over partitions, without any instant. Never parks. */
 uint64_t ks_size(unsigned db);
 uint64_t ks_expires(unsigned db);      /* keys with an expiry */

@@ -13,15 +13,18 @@
 
 struct walk {
     int64_t now_ms;
-    ks_visit *visit;
+    ks_visit *visit, *stale;
     void *arg;
     size_t seen, buckets;
 };
 
-static void visit_live(struct walk *w, struct entry **e, size_t n)
+static void visit(struct walk *w, struct entry **e, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (e[i]->has_expire && entry_expire(e[i]) <= w->now_ms) continue;
+        if (e[i]->has_expire && entry_expire(e[i]) <= w->now_ms) {
+            if (w->stale) w->stale(w->arg, e[i]);
+            continue;
+        }
         w->visit(w->arg, e[i]);
         w->seen++;
     }
@@ -31,7 +34,7 @@ static void visit_live(struct walk *w, struct entry **e, size_t n)
 static void visit_crowd(struct walk *w, const struct table *t, uint64_t *at, size_t n)
 {
     struct entry **e = mem_alloc(n * sizeof *e);
-    visit_live(w, e, table_walk(t, at, e, n));
+    visit(w, e, table_walk(t, at, e, n));
     mem_free(e);
 }
 
@@ -50,14 +53,20 @@ static void walk_share(struct walk *w, const struct table *t, uint64_t *at, size
             n += more;
         buckets++;
     } while (*at && n < max && buckets < BUCKETS);
-    visit_live(w, e, n);
+    visit(w, e, n);
     w->buckets += buckets;
 }
 
 uint64_t ks_scan(unsigned db, uint64_t cursor, size_t count, int64_t now_ms, bool owned,
                  ks_visit *visit, void *arg)
 {
-    struct walk w = {.now_ms = now_ms, .visit = visit, .arg = arg};
+    return ks_scan_stale(db, cursor, count, now_ms, owned, visit, NULL, arg);
+}
+
+uint64_t ks_scan_stale(unsigned db, uint64_t cursor, size_t count, int64_t now_ms, bool owned,
+                       ks_visit *visit, ks_visit *stale, void *arg)
+{
+    struct walk w = {.now_ms = now_ms, .visit = visit, .stale = stale, .arg = arg};
     unsigned parts = keyspace.n_parts, i = (unsigned)(cursor & keyspace.part_mask);
     uint64_t at = cursor / parts;
     size_t max_buckets = count > SIZE_MAX / 10 ? SIZE_MAX : 10 * count;

@@ -96,6 +96,29 @@ test "SCAN sees the database that is selected" {
     expect [scan_all $c] zero
 }
 
+test "SCAN removes keys that have expired, of those it is asked for only" -since 7.2.0 {
+    foreach {options removed} {{} 30 {match s*} 10 {type list} 20 {match l:1* type list} 10 {match s* type list} 0} {
+        $c flushall
+        $c debug set-active-expire 0
+        fill_keys $c live: 100
+        for {set i 0} {$i < 10} {incr i} {
+            $c set s:$i x px 1
+            foreach key [list l:1$i l:2$i] {
+                $c rpush $key x
+                $c pexpire $key 1
+            }
+        }
+        after 3
+        scan_all $c {*}$options
+        expect [$c dbsize] [expr {130 - $removed}] "$options: "
+    }
+    $c multi
+    $c scan 0 count 1000
+    $c dbsize
+    expect [lindex [$c exec] 1] 100
+    $c debug set-active-expire 1
+}
+
 test "SCAN does not return keys that have expired" {
     $c flushall
     fill_keys $c live: 100
