@@ -893,12 +893,12 @@ static int open_pollers(const struct netpoll *np)
     return 0;
 }
 
-/* What "auto" means: epoll, which measures better here (docs/netpoll.md), unless the environment
- * says otherwise. */
+/* What "auto" tries first: io_uring, which measures better (docs/netpoll.md), unless the
+ * environment says otherwise. */
 static enum rt_poller preferred_poller(void)
 {
     const char *name = getenv("WEFT_NETPOLLER");
-    return name && strcmp(name, "io_uring") == 0 ? RT_POLLER_IO_URING : RT_POLLER_EPOLL;
+    return name && strcmp(name, "epoll") == 0 ? RT_POLLER_EPOLL : RT_POLLER_IO_URING;
 }
 
 static int open_poller(enum rt_poller which)
