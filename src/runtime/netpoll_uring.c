@@ -81,8 +81,8 @@ enum op { OP_NONE, OP_RECV, OP_POLL, OP_OUT, OP_SEND, OP_TIMER, OP_SEND_NOW, OP_
 #define OP_MASK 7
 
 /* struct us's flags. */
-#define ARMED(op)    (1u << (op))       /* a request is in flight */
-#define CANCELED(op) (1u << (8 + (op))) /* and is being cancelled */
+#define ARMED(op)    (1u << (op))     /* a request is in flight */
+#define CANCELED(op) (ARMED(op) << 8) /* and is being cancelled */
 #define STREAM       (1u << 16)
 #define DIRECT       (1u << 17)
 #define STOP         (1u << 18) /* RECEIVING, and to become DIRECT */
@@ -399,7 +399,7 @@ static void cancel(struct poller *p, struct sock *s, enum op op)
     struct io_uring_sqe *sqe = request(p, s, OP_NONE);
     io_uring_prep_cancel64(sqe, name_of(s, op), 0);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-    sqe->user_data = OP_NONE;
+    name(sqe, s, OP_NONE);
     change(u, 0, CANCELED(op));
 }
 
@@ -660,6 +660,17 @@ static int on_timer(struct poller *p, struct sock *s)
     return 0;
 }
 
+/* A request that was just being worked on was not found: once more, if it is still there. */
+static int on_cancel(struct poller *p, struct sock *s)
+{
+    struct us *u = us_of(s);
+    uint32_t armed = flags_of(u) & IN_FLIGHT & ~SENDING;
+    if (!(flags_of(u) & armed << 8)) return 0;
+    change(u, armed << 8, 0);
+    add_todo(p, s);
+    return 0;
+}
+
 static int complete(struct poller *p, struct sock *s, enum op op, int res, uint32_t flags)
 {
     switch (op) {
@@ -669,6 +680,7 @@ static int complete(struct poller *p, struct sock *s, enum op op, int res, uint3
     case OP_SEND:
     case OP_SEND_NOW: return on_send(p, s, res);
     case OP_TIMER: return on_timer(p, s);
+    case OP_NONE: return on_cancel(p, s);
     default: return 0;
     }
 }

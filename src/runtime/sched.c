@@ -893,12 +893,11 @@ static int open_pollers(const struct netpoll *np)
     return 0;
 }
 
-/* What "auto" tries first: io_uring, which measures better (docs/netpoll.md), unless the
- * environment says otherwise. */
+/* What "auto" means (docs/netpoll.md says why), unless the environment says otherwise. */
 static enum rt_poller preferred_poller(void)
 {
     const char *name = getenv("WEFT_NETPOLLER");
-    return name && strcmp(name, "epoll") == 0 ? RT_POLLER_EPOLL : RT_POLLER_IO_URING;
+    return name && strcmp(name, "io_uring") == 0 ? RT_POLLER_IO_URING : RT_POLLER_EPOLL;
 }
 
 static int open_poller(enum rt_poller which)
