@@ -72,7 +72,7 @@ uint64_t ks_scan_stale(unsigned db, uint64_t cursor, size_t count, int64_t now_m
     size_t max_buckets = count > SIZE_MAX / 10 ? SIZE_MAX : 10 * count;
     while (i < parts) {
         struct part *p = &keyspace.parts[i];
-        if (!owned && co_should_yield()) co_yield();
+        if (!owned && co_self() && co_should_yield()) co_yield();
         if (!owned) part_own(p);
         const struct table *t = part__table(p, db);
         if (t)
