@@ -686,10 +686,11 @@ static struct co *find(struct worker *w)
         if (++w->turn % GLOBAL_EVERY == 0 && (co = pop_global())) ring_push(w, co);
         if (own_empty(w)) {
             look_for_work(w);
-        } else if (w->budget <= 0) {
+            w->budget = w->budget_size;
+        } else if (w->budget-- <= 0) { /* one that yields alone uses it up as well */
             look_around(w);
+            w->budget = w->budget_size;
         }
-        w->budget = w->budget_size;
         if ((co = pop_own(w))) {
             found(w);
             return co;

@@ -80,6 +80,25 @@ static void sleeping_takes_its_time(void **state)
 
 static _Atomic(int) too_early;
 
+static void sleep_20_ms(void *arg)
+{
+    co_sleep(20 * MS);
+    finished();
+}
+
+static void lone_yield_body(void)
+{
+    int64_t until = rt_now() + 5000 * MS;
+    start(sleep_20_ms, NULL);
+    while (atomic_load(&running) && rt_now() < until) co_yield();
+    CHECK(atomic_load(&running) == 0);
+}
+
+static void timers_pass_while_one_yields_alone(void **state)
+{
+    in_runtime(lone_yield_body);
+}
+
 static void sleep_random(void *arg)
 {
     int64_t ns = (int64_t)rand_below(30 * MS), due = rt_now() + ns;
@@ -291,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sleeping_takes_its_time),
+        cmocka_unit_test(timers_pass_while_one_yields_alone),
         cmocka_unit_test(nobody_wakes_early_and_all_wake),
         cmocka_unit_test(timers_are_cancelled_when_woken_otherwise),
         cmocka_unit_test(deadlines_race_with_wakeups),
