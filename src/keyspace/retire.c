@@ -32,13 +32,15 @@ void retire(void *memory)
         return;
     }
     struct retired *r = mem_alloc(sizeof *r);
+    struct retired *below = atomic_load_explicit(&pile, memory_order_relaxed);
     r->memory = memory;
-    r->next = atomic_load_explicit(&pile, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&pile, &r->next, r, memory_order_seq_cst,
-                                                  memory_order_relaxed)) {
-    }
+    do {
+        r->next = below;
+    } while (!atomic_compare_exchange_weak_explicit(&pile, &below, r, memory_order_seq_cst,
+                                                    memory_order_relaxed));
+    /* From here on the reclaimer may have freed r. */
     struct co *co = atomic_load_explicit(&reclaimer, memory_order_seq_cst);
-    if (!r->next && co) co_ready(co);
+    if (!below && co) co_ready(co);
 }
 
 static void wait_for_worker(unsigned worker, uint64_t round)
