@@ -232,6 +232,8 @@ void expire__start(void)
 {
     n_sweepers = MIN(MAX(rt_worker_count(), 1), MIN((unsigned)SWEEPERS, keyspace.n_parts));
     for (unsigned i = 0; i < n_sweepers; i++) {
+        atomic_store_explicit(&sweepers[i].co, NULL, memory_order_release); /* of a former run */
+        atomic_store_explicit(&sweepers[i].until, NOW_AWAKE, memory_order_relaxed);
         CHECK(co_spawn("expire", run_sweeper, &sweepers[i]) == RT_OK);
     }
 }

@@ -22,6 +22,7 @@ struct garbage {
 
 static _Atomic(struct garbage *) pile;
 static _Atomic(struct co *) sweeper;
+static struct garbage *in_hand; /* the sweeper's; not on its stack, where it would be lost with it */
 static _Atomic(uint64_t) pending, freed;
 
 static void push(struct garbage g)
@@ -120,16 +121,17 @@ static void free_table(struct table *t)
     table_free(t);
 }
 
-static void free_pile(struct garbage *g)
+static void free_in_hand(void)
 {
-    for (struct garbage *next; g; g = next) {
-        next = g->next;
+    while (in_hand) {
+        struct garbage *g = in_hand;
         if (g->entry) {
             free_entry(g->entry);
             done(1);
         } else {
             free_table(g->table);
         }
+        in_hand = g->next;
         mem_free_sized(g, sizeof *g);
         if (co_should_yield()) co_yield();
     }
@@ -139,15 +141,15 @@ static void sweep(void *arg)
 {
     atomic_store_explicit(&sweeper, co_self(), memory_order_seq_cst);
     for (;;) {
-        struct garbage *g = atomic_exchange_explicit(&pile, NULL, memory_order_seq_cst);
-        if (g)
-            free_pile(g);
-        else
+        free_in_hand();
+        while (!(in_hand = atomic_exchange_explicit(&pile, NULL, memory_order_seq_cst))) {
             co_park(RT_NEVER);
+        }
     }
 }
 
 void lazyfree__start(void)
 {
+    atomic_store_explicit(&sweeper, NULL, memory_order_seq_cst); /* of a former run */
     CHECK(co_spawn("lazyfree", sweep, NULL) == RT_OK);
 }

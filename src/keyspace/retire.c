@@ -24,6 +24,9 @@ struct retired {
 
 static _Atomic(struct retired *) pile;
 static _Atomic(struct co *) reclaimer;
+/* The reclaimer's, and not on its stack, where it would be lost when the runtime stops. */
+static struct retired *in_hand;
+static uint64_t *rounds;
 
 void retire(void *memory)
 {
@@ -55,20 +58,19 @@ static void wait_for_worker(unsigned worker, uint64_t round)
 static void wait_for_workers(void)
 {
     unsigned n = rt_worker_count();
-    uint64_t *rounds = mem_alloc(n * sizeof *rounds);
     co_sleep(PAUSE_NS);
     for (unsigned i = 0; i < n; i++)
         rounds[i] = rt_round(i);
     for (unsigned i = 0; i < n; i++) {
         if (rounds[i] != RT_QUIESCENT) wait_for_worker(i, rounds[i]);
     }
-    mem_free(rounds);
 }
 
-static void free_pile(struct retired *r)
+static void free_in_hand(void)
 {
-    for (struct retired *next; r; r = next) {
-        next = r->next;
+    while (in_hand) {
+        struct retired *r = in_hand;
+        in_hand = r->next;
         mem_free(r->memory);
         mem_free_sized(r, sizeof *r);
         if (co_should_yield()) co_yield();
@@ -79,17 +81,17 @@ static void reclaim(void *arg)
 {
     atomic_store_explicit(&reclaimer, co_self(), memory_order_seq_cst);
     for (;;) {
-        struct retired *r = atomic_exchange_explicit(&pile, NULL, memory_order_seq_cst);
-        if (!r) {
-            co_park(RT_NEVER);
-            continue;
-        }
         wait_for_workers();
-        free_pile(r);
+        free_in_hand();
+        while (!(in_hand = atomic_exchange_explicit(&pile, NULL, memory_order_seq_cst))) {
+            co_park(RT_NEVER);
+        }
     }
 }
 
 void retire__start(void)
 {
+    atomic_store_explicit(&reclaimer, NULL, memory_order_seq_cst); /* of a former run */
+    rounds = mem_realloc(rounds, rt_worker_count() * sizeof *rounds);
     CHECK(co_spawn("reclaimer", reclaim, NULL) == RT_OK);
 }
