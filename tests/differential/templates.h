@@ -4,6 +4,7 @@
  *
  *   $k any key       $s key, mostly a string   $l key, mostly a list   $c key of a short string
  *   $v value         $x short value            $e list element         $i integer, edges too
+ *   $j integer that is no time soon
  *   $n small integer $o offset                 $f float                $u count, edges too
  *   $t seconds       $m milliseconds           $T unix seconds         $M unix milliseconds
  *   $d database      $w LEFT or RIGHT          $p pattern
@@ -34,15 +35,15 @@ static const struct template templates[] = {
     {12, "SET $s $v"},
     {4, "SET $s $v (NX|XX|GET|NX GET|XX GET|KEEPTTL)"},
     {4, "SET $s $v (EX $t|PX $m|EXAT $T|PXAT $M) [NX|XX|GET]"},
-    {1, "SET $s $v (NX XX|EX 10 PX 10|EX|KEEPTTL EX 10|EX $i|PX $i|$x)"},
+    {1, "SET $s $v (NX XX|EX 10 PX 10|EX|KEEPTTL EX 10|EX $j|PX $j|$x)"},
     {3, "SET $c $x"},
     {8, "GET $s"},
     {2, "GETSET $s $v"},
     {2, "GETDEL $s"},
-    {3, "GETEX $s [EX $t|PX $m|EXAT $T|PXAT $M|PERSIST|EX $i|KEEPTTL|EX 10 PERSIST]"},
+    {3, "GETEX $s [EX $t|PX $m|EXAT $T|PXAT $M|PERSIST|EX $j|KEEPTTL|EX 10 PERSIST]"},
     {2, "SETNX $s $v"},
     {2, "SETEX $s $t $v"},
-    {1, "SETEX $s $i $v"},
+    {1, "SETEX $s $j $v"},
     {2, "PSETEX $s $m $v"},
     {4, "APPEND $s $v"},
     {3, "STRLEN $s"},
@@ -77,7 +78,7 @@ static const struct template templates[] = {
     {1, "SWAPDB $i $d"},
     {4, "(EXPIRE $k $t|PEXPIRE $k $m|EXPIREAT $k $T|PEXPIREAT $k $M) [NX|XX|GT|LT]"},
     {1, "(EXPIRE $k $t|PEXPIRE $k $m) (NX XX|NX GT|XX GT|XX LT|GT LT|$x)"},
-    {1, "(EXPIRE|PEXPIRE|EXPIREAT|PEXPIREAT) $k $i"},
+    {1, "(EXPIRE|PEXPIRE|EXPIREAT|PEXPIREAT) $k $j"},
     {4, "(TTL|PTTL|EXPIRETIME|PEXPIRETIME) $k"},
     {2, "PERSIST $k"},
     {2, "KEYS $p"},

@@ -64,8 +64,8 @@ test "SCAN TYPE" {
     expect [scan_all $c type hash] {}
 }
 
-test "SCAN TYPE of a type that does not exist" -since 7.2 -only weft {
-    expect [scan_all $c type nosuch] {}
+test "SCAN TYPE of a type that does not exist" -only weft {
+    expect_error {$c scan 0 type nosuch} "ERR unknown type name 'nosuch'"
 }
 
 test "SCAN refuses bad cursors and options" {
