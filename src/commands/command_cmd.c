@@ -260,7 +260,7 @@ static void command_info(struct call *c)
         if (cmd) {
             reply_info(c->r, cmd);
         } else {
-            reply_null_array(c->r);
+            reply_null(c->r);
         }
     }
 }
