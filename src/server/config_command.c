@@ -74,6 +74,17 @@ static struct config_change *changes_of(struct call *c, size_t n)
     return changes;
 }
 
+/* enable-protected-configs local: for clients on this machine alone. The first refused, or NULL. */
+static const struct option *refused(struct call *c, const struct config_change *changes, size_t n)
+{
+    if (config_num(OPT_ENABLE_PROTECTED_CONFIGS) != ALLOW_LOCAL) return NULL;
+    if (conn_is_loopback(&session_of(c->caller)->conn)) return NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (changes[i].option->flags & OPTION_PROTECTED) return changes[i].option;
+    }
+    return NULL;
+}
+
 static void config_set_command(struct call *c)
 {
     const struct option *failed = NULL;
@@ -85,7 +96,11 @@ static void config_set_command(struct call *c)
     size_t n = (c->argc - 2) / 2;
     struct config_change *changes = changes_of(c, n);
     if (!changes) return;
-    if (config_set(changes, n, &failed, &err)) {
+    if ((failed = refused(c, changes, n)) != NULL) {
+        err = "can't set protected config";
+        reply_errorf(c->r, "ERR CONFIG SET failed (possibly related to argument '%s') - %s",
+                     failed->name, err);
+    } else if (config_set(changes, n, &failed, &err)) {
         reply_ok(c->r);
     } else if (failed) {
         reply_errorf(c->r, "ERR CONFIG SET failed (possibly related to argument '%s') - %s",
