@@ -20,7 +20,7 @@ static bool parse_conditions(struct call *c, unsigned *only)
         while (w < ARRAY_LEN(words) && !slice_is(c->argv[i], words[w]))
             w++;
         if (w == ARRAY_LEN(words)) {
-            reply_errorf(c->r, "ERR Unsupported option %.*s", (int)MIN(c->argv[i].n, 128),
+            reply_errorf(c->r, "ERR Unsupported option %.*s", (int)MIN(c->argv[i].n, INT32_MAX),
                          c->argv[i].p);
             return false;
         }
