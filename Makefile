@@ -4,7 +4,7 @@
 #   make run             install what is missing, build, start the server
 #   make test            install what is missing, build, run every test
 #   make fuzz            the fuzz targets alone, FUZZ_SECONDS=n each
-#   make bench           compare with redis-server        make bench-runtime / bench-engine: parts alone
+#   make bench           compare with redis-server        make bench-runtime / bench-engine / bench-table: parts alone
 #   make install         into $(DESTDIR)$(PREFIX)         make clean
 #   SANITIZER=address|thread|undefined   instrumented build   TORTURE=1   yield and steal as often as is legal
 #
@@ -161,6 +161,13 @@ $(BUILD)/bench-engine: utils/bench-engine.c $(BUILD)/libweft.a $(BUILD)/flags
 
 bench-engine: $(BUILD)/bench-engine
 	$(Q)$< $(BENCH)
+
+$(BUILD)/bench-table: utils/bench-table.c $(BUILD)/libweft.a $(BUILD)/flags
+	$(Q)mkdir -p $(@D); echo "  LINK  $@"; $(CC) $(COMMON) $(CFLAGS) $< -o $@ $(LDFLAGS) $(BUILD)/libweft.a $(LIBS)
+
+bench-table: $(BUILD)/bench-table
+	$(Q)$< $(BENCH)
+.PHONY: bench-table
 
 # The floor and the clients of the benchmark link nothing of ours.
 build/floor build/bench-client: build/%: utils/%.c

@@ -33,9 +33,9 @@
  * A bounded drain: an owner on its way out runs at most DRAIN operations of others, so that its own
  * client gets its reply; then the next in line becomes the owner and goes on draining.
  *
- * Ownership travels badly: handing over to a parked coroutine costs a wake-up and a switch, during
- * which the partition stands still. So single-key work should use part_delegate(), and an arrival
- * looks for a moment whether the owner lets go before it queues.
+ * Handing over to a parked coroutine costs a wake-up and a switch, during which the partition stands
+ * still. So an arrival looks for a moment whether the owner lets go before it queues, and short work
+ * can be lent with part_delegate() instead. docs/keyspace.md has what was measured of both.
  */
 #include "keyspace/keyspace_internal.h"
 
