@@ -383,7 +383,7 @@ static void wait_for_release(void *arg)
     memset(on_stack, (int)(intptr_t)arg, sizeof on_stack);
     __asm__ volatile("" : : "r"(on_stack) : "memory");
     while (!atomic_load(&released))
-        co_sleep(MS);
+        co_sleep(20 * MS); /* long enough for a slow build to have all of them parked at once */
     for (size_t i = 0; i < sizeof on_stack; i++)
         CHECK(on_stack[i] == (char)(intptr_t)arg);
     atomic_fetch_add(&counter, 1);
