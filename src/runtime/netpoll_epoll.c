@@ -1,9 +1,11 @@
 /*
  * netpoll_epoll.c - the poller backend on epoll, edge-triggered.
  *
- * A socket is registered once, for everything; what an event means for its reader and writer is
- * counted in s->events (netpoll.h). Its data word names the struct and its generation, so that an
- * event of a descriptor that lives on elsewhere (in a child between fork and exec) hits nobody.
+ * A socket is registered once, for reading and hang-ups. Who first waits for room to write adds
+ * that, for good: most never do, and a unix socket raises an edge for it whenever its peer reads.
+ * What an event means for reader and writer is counted in s->events (netpoll.h). Its data word
+ * names the struct and its generation, so that an event of a descriptor that lives on elsewhere (in
+ * a child between fork and exec) hits nobody.
  *
  *   bits 63..48  generation     bits 47..0  address of struct sock; 0: the wake-up descriptor
  *
@@ -32,12 +34,6 @@ struct poller {
 
 /* ---- open, close, wake ---------------------------------------------------------------------- */
 
-static int add(int epoll, int fd, uint32_t events, uint64_t data)
-{
-    struct epoll_event ev = {.events = events | EPOLLET, .data.u64 = data};
-    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
 static void close_poller(struct worker *w)
 {
     struct poller *p = w->poller;
@@ -50,13 +46,16 @@ static void close_poller(struct worker *w)
 static int open_poller(struct worker *w)
 {
     struct poller *p = mem_calloc(sizeof *p);
-    int rc;
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
     w->poller = p;
     p->epoll = epoll_create1(EPOLL_CLOEXEC);
     p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    rc = p->epoll < 0 || p->wake < 0 ? -errno : add(p->epoll, p->wake, EPOLLIN, 0);
-    if (rc < 0) close_poller(w);
-    return rc;
+    bool ok =
+        p->epoll >= 0 && p->wake >= 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, p->wake, &ev) == 0;
+    if (ok) return 0;
+    int error = errno;
+    close_poller(w);
+    return -error;
 }
 
 static void wake(struct worker *w)
@@ -125,13 +124,30 @@ static int poll_events(struct worker *w, struct worker *by, int64_t timeout_ns)
 
 /* ---- sockets -------------------------------------------------------------------------------- */
 
-static int attach(struct sock *s)
+#define READ_EVENTS (EPOLLIN | EPOLLRDHUP)
+
+static int control(struct sock *s, int op, uint32_t events)
 {
     const struct poller *p = rt.workers[s->worker].poller;
     uint64_t generation = atomic_load_explicit(&s->generation, memory_order_relaxed);
-    uint64_t data = (uint64_t)(uintptr_t)s | generation << ADDRESS_BITS;
+    struct epoll_event ev = {.events = events | EPOLLET};
     assert(((uintptr_t)s & ~ADDRESS_MASK) == 0);
-    return add(p->epoll, s->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, data);
+    ev.data.u64 = (uint64_t)(uintptr_t)s | generation << ADDRESS_BITS;
+    return epoll_ctl(p->epoll, op, s->fd, &ev) < 0 ? -errno : 0;
+}
+
+static int attach(struct sock *s)
+{
+    return control(s, EPOLL_CTL_ADD, READ_EVENTS);
+}
+
+/* The kernel looks at once whether there is room, so none that came before is missed. */
+static void arm(struct sock *s, int events)
+{
+    uint64_t *asked_for_room = &s->backend[0];
+    if (LIKELY(!(events & SOCK_WRITABLE)) || *asked_for_room) return;
+    *asked_for_room = 1;
+    control(s, EPOLL_CTL_MOD, READ_EVENTS | EPOLLOUT);
 }
 
 static void detach(struct sock *s)
@@ -197,4 +213,5 @@ const struct netpoll netpoll_epoll = {
     .detach = detach,
     .read = read_sock,
     .writev = write_sock,
+    .arm = arm,
 };

@@ -541,7 +541,8 @@ static void resign_watch(void)
 static int64_t time_to_sleep(struct worker *w, bool watch)
 {
     int64_t next = atomic_load_explicit(&w->timer_next, memory_order_relaxed);
-    int64_t ns = next == RT_NEVER ? RT_NEVER : MAX(next - clock_mono_ns(), 0);
+    int64_t since = clock_cycles_to_ns(clock_cycles() - w->polled_at);
+    int64_t ns = next == RT_NEVER ? RT_NEVER : MAX(next - w->now - since, 0);
     if (UNLIKELY(co__trim_wanted())) ns = MIN(ns, TRIM_WAIT_NS);
     return watch ? MIN(ns, WATCH_NS) : ns;
 }
