@@ -30,7 +30,7 @@ static void (*body)(void);
 static void run_body(void *arg)
 {
     body();
-    co_sleep(SECOND / 50); /* accepting coroutines see that their listener was closed */
+    co_sleep(SECOND / 4); /* accepting coroutines see that their listener was closed */
     rt_stop();
 }
 
