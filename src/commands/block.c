@@ -188,11 +188,9 @@ void block_wait(struct caller *caller, struct waiter *w)
 {
     struct blocked *b = blocked_of(w);
     bool with_error = false;
-    caller->flags |= CALLER_BLOCKED;
     atomic_store_explicit(&caller->blocked_on, w, memory_order_release);
     int why = wait_settled(b, &with_error);
     atomic_store_explicit(&caller->blocked_on, NULL, memory_order_release);
-    caller->flags &= ~CALLER_BLOCKED;
     leave_queues(b);
     if (why == RT_ECLOSED) {
         atomic_fetch_or_explicit(&caller->gate, GATE_CLOSE, memory_order_relaxed);

@@ -150,7 +150,7 @@ enum {
     CALLER_NO_TOUCH = 1u << 0, CALLER_NO_EVICT = 1u << 1, CALLER_DENY_BLOCKING = 1u << 2,
     CALLER_DIRTY_EXEC = 1u << 3, /* a command could not be queued: EXEC will refuse */
     CALLER_REPLY_OFF = 1u << 4, CALLER_REPLY_SKIP = 1u << 5, CALLER_REPLY_SKIP_NEXT = 1u << 6,
-    CALLER_BLOCKED = 1u << 7, CALLER_UNIX = 1u << 8, CALLER_INTERNAL = 1u << 9,
+    CALLER_UNIX = 1u << 8, CALLER_INTERNAL = 1u << 9,
 };
 
 struct transaction; /* multi.c: the queue of MULTI */
