@@ -87,7 +87,7 @@ enum op { OP_NONE, OP_RECV, OP_POLL, OP_OUT, OP_SEND, OP_TIMER, OP_SEND_NOW, OP_
 #define DIRECT       (1u << 17)
 #define STOP         (1u << 18) /* RECEIVING, and to become DIRECT */
 #define WANT_OUT     (1u << 19) /* somebody waits to write */
-#define TODO         (1u << 20) /* in the list */
+#define LISTED       (1u << 20) /* in the list */
 #define CLOSED       (1u << 21)
 #define SENDING      (1u << 22) /* in p->sending */
 #define STUCK        (1u << 23) /* a send fell short: the rest waits for room */
@@ -178,8 +178,8 @@ static void change(struct us *u, uint32_t clear, uint32_t set)
 static void add_todo(struct poller *p, struct sock *s)
 {
     struct us *u = us_of(s);
-    if (has(u, TODO)) return;
-    change(u, 0, TODO);
+    if (has(u, LISTED)) return;
+    change(u, 0, LISTED);
     u->next = NULL;
     if (p->todo) {
         us_of(p->todo_last)->next = s;
@@ -532,7 +532,7 @@ static bool prepare(struct poller *p, struct worker *by)
         struct sock *s = p->todo;
         struct us *u = us_of(s);
         p->todo = u->next;
-        change(u, TODO, 0);
+        change(u, LISTED, 0);
         settle(p, by, s);
     }
     bool all = !p->todo;
