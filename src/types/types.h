@@ -154,4 +154,7 @@ struct entry *string_make_writable(struct entry *e, size_t len, char **bytes);
 /* ---- lists ---------------------------------------------------------------------------------- */
 #include "types/list_value.h"
 
+/* ---- hashes --------------------------------------------------------------------------------- */
+#include "types/hash_value.h"
+
 #endif
