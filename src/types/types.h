@@ -156,5 +156,7 @@ struct entry *string_make_writable(struct entry *e, size_t len, char **bytes);
 
 /* ---- hashes --------------------------------------------------------------------------------- */
 #include "types/hash_value.h"
+/* ---- sorted sets ---------------------------------------------------------------------------- */
+#include "types/zset_value.h"
 
 #endif
