@@ -119,7 +119,7 @@ static void step(struct dict *d, bool *there, uint32_t id, bool add)
     there[id] = add;
 }
 
-static void test_a_random_walk_agrees_with_an_array(void **state)
+static void a_random_walk_agrees_with_an_array(void **state)
 {
     enum { IDS = 3000 };
     static bool there[IDS];
@@ -140,7 +140,7 @@ static void test_a_random_walk_agrees_with_an_array(void **state)
     done(d);
 }
 
-static void test_an_empty_table_has_nothing(void **state)
+static void an_empty_table_has_nothing(void **state)
 {
     struct dict *d = dict_new(&type);
     struct dict_iter it = dict_first(d);
@@ -157,7 +157,7 @@ static void *make(struct slice key)
     return item_new((uint32_t)strtoul(key.p + 1, NULL, 10));
 }
 
-static void test_find_or_add_makes_what_is_absent(void **state)
+static void find_or_add_makes_what_is_absent(void **state)
 {
     struct dict *d = filled(100);
     char text[16];
@@ -170,7 +170,7 @@ static void test_find_or_add_makes_what_is_absent(void **state)
     done(d);
 }
 
-static void test_find_each_finds_what_find_finds(void **state)
+static void find_each_finds_what_find_finds(void **state)
 {
     struct dict *d = filled(1000);
     char text[DICT_BATCH][16];
@@ -186,7 +186,7 @@ static void test_find_each_finds_what_find_finds(void **state)
     done(d);
 }
 
-static void test_a_moved_item_is_found_at_its_new_place(void **state)
+static void a_moved_item_is_found_at_its_new_place(void **state)
 {
     struct dict *d = filled(500);
     for (uint32_t id = 0; id < 500; id++) {
@@ -205,7 +205,7 @@ static void test_a_moved_item_is_found_at_its_new_place(void **state)
  * at once would be a matter of size. */
 #define MOVES_BOUND 160
 
-static void test_no_operation_moves_more_than_a_bounded_number_of_items(void **state)
+static void no_operation_moves_more_than_a_bounded_number_of_items(void **state)
 {
     struct dict *d = dict_new(&type);
     size_t before = 0, worst = 0;
@@ -224,7 +224,7 @@ static void test_no_operation_moves_more_than_a_bounded_number_of_items(void **s
     done(d);
 }
 
-static void test_memory_a_pointer_is_about_nine_bytes(void **state)
+static void a_pointer_takes_about_nine_bytes(void **state)
 {
     struct dict *d = dict_new(&type);
     double worst = 0, sum = 0;
@@ -245,7 +245,7 @@ static void test_memory_a_pointer_is_about_nine_bytes(void **state)
     done(d);
 }
 
-static void test_shrinking_gives_memory_back(void **state)
+static void shrinking_gives_memory_back(void **state)
 {
     struct dict *d = filled(MANY), *small = filled(10);
     for (uint32_t id = 10; id < MANY; id++)
@@ -255,7 +255,7 @@ static void test_shrinking_gives_memory_back(void **state)
     done(d);
 }
 
-static void test_reserved_room_needs_no_steps(void **state)
+static void reserved_room_needs_no_steps(void **state)
 {
     struct dict *d = dict_new(&type);
     dict_reserve(d, 5000);
@@ -295,7 +295,7 @@ static void walk_while(struct dict *d, uint32_t stay, uint32_t from, uint32_t to
         assert_true(find(d, id)->seen >= 1);
 }
 
-static void test_a_walk_over_a_still_table_visits_each_once(void **state)
+static void a_walk_over_a_still_table_visits_each_once(void **state)
 {
     for (uint32_t n = 0; n < 2000; n += 37) {
         struct dict *d = filled(n);
@@ -306,21 +306,21 @@ static void test_a_walk_over_a_still_table_visits_each_once(void **state)
     }
 }
 
-static void test_a_walk_misses_nothing_while_the_table_grows(void **state)
+static void a_walk_misses_nothing_while_the_table_grows(void **state)
 {
     struct dict *d = filled(2000);
     walk_while(d, 2000, 2000, 40000, 300);
     done(d);
 }
 
-static void test_a_walk_misses_nothing_while_the_table_shrinks(void **state)
+static void a_walk_misses_nothing_while_the_table_shrinks(void **state)
 {
     struct dict *d = filled(40000);
     walk_while(d, 2000, 40000, 2000, 100);
     done(d);
 }
 
-static void test_a_walk_takes_any_cursor(void **state)
+static void a_walk_takes_any_cursor(void **state)
 {
     struct dict *d = filled(1000);
     for (int i = 0; i < 1000; i++) {
@@ -352,7 +352,7 @@ static void expect_even(uint32_t n)
     done(d);
 }
 
-static void test_random_items_are_drawn_evenly(void **state)
+static void random_items_are_drawn_evenly(void **state)
 {
     expect_even(1);
     expect_even(20);
@@ -366,20 +366,20 @@ int main(void)
     mem_thread_attach();
     hash_init();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_an_empty_table_has_nothing),
-        cmocka_unit_test(test_a_random_walk_agrees_with_an_array),
-        cmocka_unit_test(test_find_or_add_makes_what_is_absent),
-        cmocka_unit_test(test_find_each_finds_what_find_finds),
-        cmocka_unit_test(test_a_moved_item_is_found_at_its_new_place),
-        cmocka_unit_test(test_no_operation_moves_more_than_a_bounded_number_of_items),
-        cmocka_unit_test(test_memory_a_pointer_is_about_nine_bytes),
-        cmocka_unit_test(test_shrinking_gives_memory_back),
-        cmocka_unit_test(test_reserved_room_needs_no_steps),
-        cmocka_unit_test(test_a_walk_over_a_still_table_visits_each_once),
-        cmocka_unit_test(test_a_walk_misses_nothing_while_the_table_grows),
-        cmocka_unit_test(test_a_walk_misses_nothing_while_the_table_shrinks),
-        cmocka_unit_test(test_a_walk_takes_any_cursor),
-        cmocka_unit_test(test_random_items_are_drawn_evenly),
+        cmocka_unit_test(an_empty_table_has_nothing),
+        cmocka_unit_test(a_random_walk_agrees_with_an_array),
+        cmocka_unit_test(find_or_add_makes_what_is_absent),
+        cmocka_unit_test(find_each_finds_what_find_finds),
+        cmocka_unit_test(a_moved_item_is_found_at_its_new_place),
+        cmocka_unit_test(no_operation_moves_more_than_a_bounded_number_of_items),
+        cmocka_unit_test(a_pointer_takes_about_nine_bytes),
+        cmocka_unit_test(shrinking_gives_memory_back),
+        cmocka_unit_test(reserved_room_needs_no_steps),
+        cmocka_unit_test(a_walk_over_a_still_table_visits_each_once),
+        cmocka_unit_test(a_walk_misses_nothing_while_the_table_grows),
+        cmocka_unit_test(a_walk_misses_nothing_while_the_table_shrinks),
+        cmocka_unit_test(a_walk_takes_any_cursor),
+        cmocka_unit_test(random_items_are_drawn_evenly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
