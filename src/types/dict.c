@@ -9,17 +9,17 @@
  *
  * It is the table of the keyspace (keyspace/table.c, which argues for the structure) but for what a
  * value's table can do without: nobody looks into it who does not own it, and no pointer to a slot
- * leaves this file. So a slot is the 48 bits that an address has in user space, nine fit a line, and
- * removing an item fills its slot with the last one of the line: used slots are the first ones.
+ * leaves this file. So a slot is the 48 bits that an address has in user space, nine fit a line,
+ * and removing an item fills its slot with the last one of the line: used slots are the first ones.
  *
  * A key's hash chooses its bucket, the line of it that the key calls home, and its tag. The item
- * lies at home if there was room, else in the other line, else in the overflow behind line 1. A home
- * line some of whose items lie elsewhere is SPILLED: a search of one that is not ends there. With n
- * buckets and mask the smallest 2^i - 1 >= n - 1, a hash belongs to bucket h & mask, or to
+ * lies at home if there was room, else in the other line, else in the overflow behind line 1. A
+ * home line some of whose items lie elsewhere is SPILLED: a search of one that is not ends there.
+ * With n buckets and mask the smallest 2^i - 1 >= n - 1, a hash belongs to bucket h & mask, or to
  * h & (mask >> 1) if that is not there yet. Growing adds bucket n and moves about half of its buddy
  * there; shrinking merges the last bucket into its buddy. An addition grows by two buckets at most,
  * a removal shrinks by two, so none moves more than a few dozen items however large the table is.
- * At 15.2 items a bucket of 18 a pointer takes about 9 bytes.
+ * At 15.2 items a bucket of 18 a pointer takes about 10 bytes, overflow counted.
  *
  * Invariants
  *  1. Slots [0, used) of a line are used. Slot 8 of a line with NEXT is the line behind it; line 0
@@ -44,11 +44,11 @@
 #define USED            0x0fu
 #define CHUNK_LOG       6
 #define CHUNK_BUCKETS   (1u << CHUNK_LOG)
-#define LINE_SHIFT      39 /* bit of the hash: the home line */
-#define TAG_SHIFT       40 /* 8 bits */
+#define LINE_SHIFT      39           /* bit of the hash: the home line */
+#define TAG_SHIFT       40           /* 8 bits */
 #define GROW_ABOVE(n)   ((n)*76 / 5) /* items: 15.2 a bucket */
 #define SHRINK_BELOW(n) ((n)*38 / 5)
-#define STEPS           2  /* buckets split or merged by one operation */
+#define STEPS           2 /* buckets split or merged by one operation */
 #define FEW             64
 #define CROWDED         48 /* items: hardly any bucket has more */
 
@@ -66,7 +66,7 @@ struct dict {
     const struct dict_type *type;
     struct bucket **dir;
     uint32_t dir_cap, first_log;
-    uint64_t n, mask; /* buckets */
+    uint64_t n, mask;  /* buckets */
     size_t len, lines; /* items, overflow lines */
     size_t moves;
 };
@@ -205,7 +205,8 @@ static void bucket_make(struct dict *d, uint64_t n)
 static void bucket_unmake(struct dict *d, uint64_t n)
 {
     if (n >= CHUNK_BUCKETS) {
-        if (n % CHUNK_BUCKETS == 0) mem_free_sized(d->dir[n >> CHUNK_LOG], CHUNK_BUCKETS * sizeof **d->dir);
+        if (n % CHUNK_BUCKETS == 0)
+            mem_free_sized(d->dir[n >> CHUNK_LOG], CHUNK_BUCKETS * sizeof **d->dir);
     } else if (d->first_log > 1 && n == UINT64_C(1) << d->first_log >> 2) {
         first_chunk_resize(d, d->first_log - 1);
     }
@@ -396,9 +397,8 @@ static inline struct spot search(const struct dict *d, struct line *l, uint8_t t
     return NOWHERE;
 }
 
-static __attribute__((noinline)) struct spot search_elsewhere(const struct dict *d,
-                                                              struct bucket *b, uint64_t hash,
-                                                              struct slice key)
+static __attribute__((noinline)) struct spot
+search_elsewhere(const struct dict *d, struct bucket *b, uint64_t hash, struct slice key)
 {
     uint8_t tag = tag_of(hash);
     struct spot s = search(d, &b->line[!home_of(hash)], tag, key);
@@ -532,8 +532,8 @@ static void look_ahead(const struct dict *d, uint64_t b)
     }
 }
 
-/* An iterator is at slot in % 16 of the line at in - in % 16, in bucket at - 1; or, with in 0, before
- * bucket `at`. */
+/* An iterator is at slot in % 16 of the line at in - in % 16, in bucket at - 1; or, with in 0,
+ * before bucket `at`. */
 #define IN_SLOT ((size_t)15)
 
 struct dict_iter dict_first(const struct dict *d)
@@ -651,9 +651,10 @@ static size_t visit_bucket(const struct bucket *b, dict_visit *visit, void *arg)
 }
 
 /* A cursor is a position in the space of hashes with their bits reversed, a bucket an interval of
- * it. A step goes to the end of the interval that it has visited, whatever has become of the buckets
- * when it comes again. */
-uint64_t dict_scan(const struct dict *d, uint64_t cursor, size_t count, dict_visit *visit, void *arg)
+ * it. A step goes to the end of the interval that it has visited, whatever has become of the
+ * buckets when it comes again. */
+uint64_t dict_scan(const struct dict *d, uint64_t cursor, size_t count, dict_visit *visit,
+                   void *arg)
 {
     size_t seen = 0, buckets = 0;
     do {

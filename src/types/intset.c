@@ -4,8 +4,8 @@
  *
  * Invariants
  *  1. The integers ascend strictly. The width never shrinks.
- *  2. The allocation is at least intset_bytes(); growing by one stays in place within a size class of
- * the allocator.
+ *  2. The allocation is at least intset_bytes(); growing by one stays in place within a size class
+ * of the allocator.
  */
 #include "types/intset.h"
 

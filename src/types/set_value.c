@@ -184,8 +184,8 @@ void set_before_add(struct entry *e, struct slice first, size_t n)
         choose(e, first, n);
         return;
     }
-    size_t limit = e->enc == ENC_LISTPACK ? set_limits.max_listpack_entries
-                                          : set_limits.max_intset_entries;
+    size_t limit =
+        e->enc == ENC_LISTPACK ? set_limits.max_listpack_entries : set_limits.max_intset_entries;
     if (n > limit) to_dict(e, n);
 }
 
@@ -259,7 +259,8 @@ static bool fits_listpack(const struct intset *s, size_t member)
         longest = num_fmt_i64(text, intset_at(s, 0));
         longest = MAX(longest, num_fmt_i64(text, intset_at(s, n - 1)));
     }
-    return n < set_limits.max_listpack_entries && MAX(longest, member) <= set_limits.max_listpack_value;
+    return n < set_limits.max_listpack_entries &&
+           MAX(longest, member) <= set_limits.max_listpack_value;
 }
 
 static bool add_to_intset(struct entry *e, struct slice member)

@@ -1,7 +1,7 @@
 /*
- * set_value.h - the set type: ENC_INTSET while all members are integers and they are few (v.ptr is a
- * struct intset *), ENC_LISTPACK while it is small (an lp *), ENC_HASHTABLE else (a struct dict * of
- * members, each one allocation). Conversions follow Redis's rules; none goes back but by
+ * set_value.h - the set type: ENC_INTSET while all members are integers and they are few (v.ptr is
+ * a struct intset *), ENC_LISTPACK while it is small (an lp *), ENC_HASHTABLE else (a struct dict *
+ * of members, each one allocation). Conversions follow Redis's rules; none goes back but by
  * set_ints_only().
  */
 #ifndef WEFT_TYPES_SET_VALUE_H

@@ -1,6 +1,6 @@
 /*
- * types_dict.c - the table of items: a random walk agrees with an array; growing and shrinking go in
- * bounded steps; a walk by cursor misses nothing that stays, whatever the table does meanwhile;
+ * types_dict.c - the table of items: a random walk agrees with an array; growing and shrinking go
+ * in bounded steps; a walk by cursor misses nothing that stays, whatever the table does meanwhile;
  * random items are drawn evenly; and it takes the memory that it is said to.
  */
 #include <setjmp.h>
@@ -201,8 +201,8 @@ static void a_moved_item_is_found_at_its_new_place(void **state)
 
 /* ---- bounded steps --------------------------------------------------------------------------- */
 
-/* Two buckets of 15.2 items on average, up to twice that just before their turn: more than 160 moved
- * at once would be a matter of size. */
+/* Two buckets of 15.2 items on average, up to twice that just before their turn: more than 160
+ * moved at once would be a matter of size. */
 #define MOVES_BOUND 160
 
 static void no_operation_moves_more_than_a_bounded_number_of_items(void **state)
@@ -224,7 +224,7 @@ static void no_operation_moves_more_than_a_bounded_number_of_items(void **state)
     done(d);
 }
 
-static void a_pointer_takes_about_nine_bytes(void **state)
+static void a_pointer_takes_about_ten_bytes(void **state)
 {
     struct dict *d = dict_new(&type);
     double worst = 0, sum = 0;
@@ -372,7 +372,7 @@ int main(void)
         cmocka_unit_test(find_each_finds_what_find_finds),
         cmocka_unit_test(a_moved_item_is_found_at_its_new_place),
         cmocka_unit_test(no_operation_moves_more_than_a_bounded_number_of_items),
-        cmocka_unit_test(a_pointer_takes_about_nine_bytes),
+        cmocka_unit_test(a_pointer_takes_about_ten_bytes),
         cmocka_unit_test(shrinking_gives_memory_back),
         cmocka_unit_test(reserved_room_needs_no_steps),
         cmocka_unit_test(a_walk_over_a_still_table_visits_each_once),
