@@ -397,6 +397,55 @@ size_t num_fmt_long_double(char *out, long double v)
     return strcmp(out, "-0") == 0 ? fmt_special(out, "0") : n;
 }
 
+/* ---- fixed notation ------------------------------------------------------------------------- */
+
+/* v = mantissa * 2^-shift, v finite and not negative. */
+static uint64_t mantissa_of(double v, int *shift)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    int exponent = (int)(bits >> 52);
+    uint64_t fraction = bits & (((uint64_t)1 << 52) - 1);
+    *shift = 1075 - MAX(exponent, 1);
+    return exponent ? fraction | (uint64_t)1 << 52 : fraction;
+}
+
+/* fraction * scale / 2^shift, an exact half to the even neighbour. fraction * scale < 2^112. */
+static uint64_t round_scaled(uint64_t fraction, uint64_t scale, int shift)
+{
+    if (shift > 113) return 0;
+    unsigned __int128 product = (unsigned __int128)fraction * scale;
+    if (shift <= 0) return (uint64_t)product;
+    uint64_t whole = (uint64_t)(product >> shift);
+    unsigned __int128 rest = product - ((unsigned __int128)whole << shift);
+    unsigned __int128 half = (unsigned __int128)1 << (shift - 1);
+    return whole + (rest > half || (rest == half && (whole & 1)));
+}
+
+size_t num_fmt_fixed(char *out, double v, unsigned decimals)
+{
+    int shift;
+    if (!(fabs(v) < 0x1p52)) return (size_t)snprintf(out, NUM_FIXED_MAX, "%.*f", (int)decimals, v);
+    uint64_t mantissa = mantissa_of(fabs(v), &shift), scale = 1;
+    for (unsigned i = 0; i < decimals; i++)
+        scale *= 10;
+    uint64_t whole = shift < 64 ? mantissa >> shift : 0;
+    uint64_t digits =
+        round_scaled(shift < 64 ? mantissa - (whole << shift) : mantissa, scale, shift);
+    if (digits == scale) {
+        whole++;
+        digits = 0;
+    }
+    char *p = out;
+    if (signbit(v)) *p++ = '-';
+    p += num_fmt_u64(p, whole);
+    *p++ = '.';
+    for (unsigned i = decimals; i-- > 0; digits /= 10)
+        p[i] = (char)('0' + digits % 10);
+    p[decimals] = '\0';
+    return (size_t)(p - out) + decimals;
+}
+
 /* ---- memory sizes --------------------------------------------------------------------------- */
 
 static bool unit_factor(struct slice unit, uint64_t *factor)

@@ -9,6 +9,7 @@
 
 #define NUM_I64_MAX   21  /* bytes that num_fmt_i64 needs at most, NUL counted */
 #define NUM_DOUBLE_MAX 32 /* num_fmt_double */
+#define NUM_FIXED_MAX  352 /* num_fmt_fixed; 40 when |v| < 2^52 */
 #define NUM_LD_MAX     5200 /* num_fmt_long_double: "%.17Lf" of the largest */
 #define NUM_LD_TEXT_MAX 5120 /* num_parse_long_double takes less than this */
 
@@ -30,6 +31,8 @@ size_t num_fmt_u64(char *out, uint64_t v);
 size_t num_fmt_double(char *out, double v);
 /* Fixed notation with up to 17 decimals, trailing zeros cut: INCRBYFLOAT's form. */
 size_t num_fmt_long_double(char *out, long double v);
+/* As printf's "%.*f", with 1 to 17 decimals. */
+size_t num_fmt_fixed(char *out, double v, unsigned decimals);
 /* "1.50M" and the like, for INFO's *_human fields. */
 size_t num_fmt_memory(char *out, size_t size, uint64_t v);
 
