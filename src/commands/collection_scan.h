@@ -42,7 +42,7 @@ typedef void collection_scan_emit(struct collection_scan *s, const void *item);
 void collection_scan_dict(struct collection_scan *s, const struct dict *d,
                           collection_scan_emit *emit);
 
-/* A cursor in decimal; false: an error was replied. */
+/* A cursor is what strtoull takes whole, in decimal; false: an error was replied. */
 bool collection_cursor(struct call *c, uint32_t arg, uint64_t *cursor);
 
 #endif

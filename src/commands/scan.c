@@ -11,10 +11,8 @@
  * Names are matched behind the ownership: a pattern can be made to take long. In a transaction
  * everything is owned already and the walk does not yield.
  */
+#include "commands/collection_scan.h"
 #include "commands/keys_internal.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 #define WALK_STEP   128
 #define MATCH_BURST 16 /* names matched between two looks at the clock */
@@ -181,22 +179,6 @@ static void scan_found(struct walk *w, struct slice name)
     add_name(&w->names, name);
 }
 
-/* A cursor is what strtoull takes whole, in decimal. */
-static bool parse_cursor(struct call *c, uint64_t *cursor)
-{
-    char text[32], *end;
-    struct slice s = c->argv[1];
-    if (s.n < sizeof text && !memchr(s.p, '\0', s.n) && !(s.n && strchr(" \t\n\v\f\r", s.p[0]))) {
-        memcpy(text, s.p, s.n);
-        text[s.n] = '\0';
-        errno = 0;
-        *cursor = strtoull(text, &end, 10);
-        if (*end == '\0' && errno == 0) return true;
-    }
-    reply_error(c->r, "ERR invalid cursor");
-    return false;
-}
-
 static bool set_type(struct walk *w, struct slice type)
 {
     static const char *const names[] = {"string", "list", "set", "zset", "hash", "stream"};
@@ -262,7 +244,7 @@ void scan_command(struct call *c)
     struct walk w = {.c = c, .found = scan_found, .gather_stale = gather_stale};
     uint64_t cursor;
     int64_t count = 10;
-    if (!parse_cursor(c, &cursor) || !parse_scan(&w, &count)) return;
+    if (!collection_cursor(c, 1, &cursor) || !parse_scan(&w, &count)) return;
     reply_found(&w, scan_some(&w, cursor, count));
     buf_free(&w.gathered);
     buf_free(&w.stale);

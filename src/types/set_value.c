@@ -189,21 +189,6 @@ void set_before_add(struct entry *e, struct slice first, size_t n)
     if (n > limit) to_dict(e, n);
 }
 
-void set_ints_only(struct entry *e)
-{
-    struct set_iter it;
-    struct slice member;
-    int64_t v;
-    bool added;
-    if (e->enc == ENC_INTSET || set_len(e) > max_ints()) return;
-    struct intset *s = intset_new();
-    set_first(e, &it);
-    while (set_next(&it, &member)) {
-        if (num_parse_i64(member, &v)) s = intset_add(s, v, &added);
-    }
-    become(e, ENC_INTSET, s);
-}
-
 /* ---- members -------------------------------------------------------------------------------- */
 
 bool set_has(const struct entry *e, struct slice member)

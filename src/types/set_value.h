@@ -1,8 +1,7 @@
 /*
  * set_value.h - the set type: ENC_INTSET while all members are integers and they are few (v.ptr is
  * a struct intset *), ENC_LISTPACK while it is small (an lp *), ENC_HASHTABLE else (a struct dict *
- * of members, each one allocation). Conversions follow Redis's rules; none goes back but by
- * set_ints_only().
+ * of members, each one allocation). Conversions follow Redis's rules; none goes back.
  */
 #ifndef WEFT_TYPES_SET_VALUE_H
 #define WEFT_TYPES_SET_VALUE_H
@@ -29,9 +28,6 @@ void set_before_add(struct entry *e, struct slice first, size_t n);
 /* True: it was absent. The bytes may not lie in e. */
 bool set_add(struct entry *e, struct slice member);
 bool set_remove(struct entry *e, struct slice member); /* false: absent */
-/* All that was added were integers: an intset if they are few enough. */
-void set_ints_only(struct entry *e);
-
 /* Iteration in no order; the set may not change meanwhile. */
 struct set_iter {
     const struct entry *e;
