@@ -73,8 +73,7 @@ static bool parse_options(struct collection_scan *s, enum value_type type)
     return true;
 }
 
-struct entry *collection_scan_begin(struct call *c, enum value_type type,
-                                    struct collection_scan *s)
+struct entry *collection_scan_begin(struct call *c, enum value_type type, struct collection_scan *s)
 {
     bool wrong = false;
     *s = (struct collection_scan){.c = c, .count = 10};

@@ -6,6 +6,7 @@ void commands_init(void)
     commands_register(string_commands);
     commands_register(keys_commands);
     commands_register(list_commands);
+    commands_register(set_commands);
     commands_register(transaction_commands);
     commands_register(introspection_commands);
 }

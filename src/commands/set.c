@@ -1,6 +1,6 @@
 /*
- * set.c - sets: adding, removing, moving, asking. Random members are in set_random.c, what is made of
- * several sets in set_algebra.c, the declarations in set_table.c.
+ * set.c - sets: adding, removing, moving, asking. Random members are in set_random.c, what is made
+ * of several sets in set_algebra.c, the declarations in set_table.c.
  *
  * Invariants
  *  1. No key holds an empty set: whoever removes the last member deletes the key.

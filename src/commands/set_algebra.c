@@ -1,15 +1,17 @@
 /*
- * set_algebra.c - what is made of several sets: SINTER, SUNION, SDIFF, their STORE forms, SINTERCARD.
+ * set_algebra.c - what is made of several sets: SINTER, SUNION, SDIFF, their STORE forms,
+ * SINTERCARD.
  *
- *   members of one set --16 at a time--> sieve by another set --> ... --> sink: reply, store or count
+ *   members of one set --16 at a time--> sieve by another set --> ... --> sink: reply, store or
+ * count
  *
  * Each of the three is the same pass over one set, sieved by others:
  *   intersection   the smallest; by every other, what is in it stays
  *   difference     the first; by every other, what is in it goes
  *   union          each one in turn; by those that went before, what is in them goes
  * so nothing is copied on the way to a reply. Sixteen at a time, so that the processor fetches the
- * buckets and members that they ask for together. Union of many sets, and with a key to store at, is
- * collected in a set.
+ * buckets and members that they ask for together. Union of many sets, and with a key to store at,
+ * is collected in a set.
  *
  * Invariants
  *  1. All sets are looked up, and their types checked, before anything is replied or changed.
@@ -20,8 +22,8 @@
 
 #include <stdlib.h>
 
-#define FEW_ASKED  16 /* members of the pass: a listpack may stay one */
-#define FEW_SETS   3  /* union: more are collected in a set */
+#define FEW_ASKED 16 /* members of the pass: a listpack may stay one */
+#define FEW_SETS  3  /* union: more are collected in a set */
 
 /* ---- sinks ---------------------------------------------------------------------------------- */
 
@@ -94,9 +96,9 @@ static void pass(const struct entry *over, struct entry *const *sieves, size_t n
 struct operands {
     struct entry **set; /* without those that are absent, and no set twice */
     size_t n;
-    bool absent;       /* some key is */
-    bool first_absent; /* the first one is */
-    bool first_again;  /* the first one is named again */
+    bool absent;         /* some key is */
+    bool first_absent;   /* the first one is */
+    bool first_again;    /* the first one is named again */
     struct entry **made; /* tables made of listpacks, to be freed */
     size_t n_made;
     struct entry *few[2 * FEW];

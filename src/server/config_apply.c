@@ -30,6 +30,14 @@ bool apply_list_limits(const struct option *o, const char **err)
     return true;
 }
 
+bool apply_set_limits(const struct option *o, const char **err)
+{
+    set_limits.max_intset_entries = (size_t)config_num(OPT_SET_MAX_INTSET_ENTRIES);
+    set_limits.max_listpack_entries = (size_t)config_num(OPT_SET_MAX_LISTPACK_ENTRIES);
+    set_limits.max_listpack_value = (size_t)config_num(OPT_SET_MAX_LISTPACK_VALUE);
+    return true;
+}
+
 bool apply_loglevel(const struct option *o, const char **err)
 {
     log_set_level((enum log_level)config_num(OPT_LOGLEVEL));

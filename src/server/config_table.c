@@ -163,6 +163,12 @@ static const struct option table[] = {
     [OPT_REQUIREPASS] = TEXT("requirepass", SENSITIVE | AT_START, "", .apply = apply_requirepass),
     [OPT_SAVE] =
         LIST("save", INERT | BARE, "3600 1 300 100 60 10000", check_save, .print = print_save),
+    [OPT_SET_MAX_INTSET_ENTRIES] =
+        INT("set-max-intset-entries", AT_START, 0, LONG_MAX, 512, .apply = apply_set_limits),
+    [OPT_SET_MAX_LISTPACK_ENTRIES] =
+        INT("set-max-listpack-entries", AT_START, 0, LONG_MAX, 128, .apply = apply_set_limits),
+    [OPT_SET_MAX_LISTPACK_VALUE] =
+        INT("set-max-listpack-value", AT_START, 0, LONG_MAX, 64, .apply = apply_set_limits),
     [OPT_SET_PROC_TITLE] = BOOL("set-proc-title", FIXED | INERT, 1),
     [OPT_SHUTDOWN_ON_SIGINT] =
         FLAGS("shutdown-on-sigint", 0, shutdown_words, 0, .check_num = check_shutdown),
@@ -238,9 +244,6 @@ static const struct option table[] = {
     /* Encodings of types to come. */
     INT("hash-max-listpack-entries", INERT, 0, LONG_MAX, 512, .alias = "hash-max-ziplist-entries"),
     MEMORY("hash-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "hash-max-ziplist-value"),
-    INT("set-max-intset-entries", INERT, 0, LONG_MAX, 512),
-    INT("set-max-listpack-entries", INERT, 0, LONG_MAX, 128),
-    INT("set-max-listpack-value", INERT, 0, LONG_MAX, 64),
     INT("zset-max-listpack-entries", INERT, 0, LONG_MAX, 128, .alias = "zset-max-ziplist-entries"),
     MEMORY("zset-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "zset-max-ziplist-value"),
     MEMORY("hll-sparse-max-bytes", INERT, 0, LONG_MAX, 3000),

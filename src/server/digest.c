@@ -31,6 +31,22 @@ static void add_list(struct digest *d, const struct entry *e)
         add_bytes(d, list_at(&it));
 }
 
+/* Members in no order: each is hashed alone, and they are combined by exclusive or. */
+static void add_set(struct digest *d, const struct entry *e)
+{
+    struct set_iter it;
+    struct slice member;
+    struct digest sum = {{0}};
+    set_first(e, &it);
+    while (set_next(&it, &member)) {
+        struct digest one = {{1, 2, 3}};
+        add_bytes(&one, member);
+        for (unsigned i = 0; i < WORDS; i++)
+            sum.w[i] ^= one.w[i];
+    }
+    add_bytes(d, slice_of(&sum, sizeof sum));
+}
+
 static struct digest value_digest(const struct entry *e)
 {
     char tmp[NUM_I64_MAX];
@@ -41,6 +57,8 @@ static struct digest value_digest(const struct entry *e)
         add_bytes(&d, string_view(e, tmp));
     } else if (e->type == TYPE_LIST) {
         add_list(&d, e);
+    } else if (e->type == TYPE_SET) {
+        add_set(&d, e);
     }
     int64_t expire_ms = entry_expire(e);
     add_bytes(&d, slice_of(&expire_ms, sizeof expire_ms));
