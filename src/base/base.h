@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "base/glob.h"
+#include "base/bits.h"
 #include "base/hash.h"
 #include "base/rand.h"
 #include "base/clock.h"

@@ -13,6 +13,8 @@ extern struct command string_commands[];        /* string_table.c */
 extern struct command keys_commands[];          /* keys_table.c */
 extern struct command list_commands[];          /* list_table.c */
 extern struct command set_commands[];           /* set_table.c */
+extern struct command bit_commands[];           /* bit_table.c */
+extern struct command hll_commands[];           /* hll_table.c */
 extern struct command transaction_commands[];   /* multi.c */
 extern struct command introspection_commands[]; /* command_cmd.c */
 

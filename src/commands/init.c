@@ -7,6 +7,8 @@ void commands_init(void)
     commands_register(keys_commands);
     commands_register(list_commands);
     commands_register(set_commands);
+    commands_register(bit_commands);
+    commands_register(hll_commands);
     commands_register(transaction_commands);
     commands_register(introspection_commands);
 }

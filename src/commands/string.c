@@ -152,9 +152,7 @@ void getex_command(struct call *c)
 
 /* ---- changing in place ---------------------------------------------------------------------- */
 
-/* Grows the string in slot to `len` bytes if it is shorter, and returns its bytes for writing;
- * NULL: there is no memory for it (replied). */
-static char *writable(struct call *c, const struct key *k, struct entry **slot, size_t len)
+char *string_writable(struct call *c, const struct key *k, struct entry **slot, size_t len)
 {
     struct entry *old = *slot;
     bool had_expire = old->has_expire;
@@ -165,6 +163,18 @@ static char *writable(struct call *c, const struct key *k, struct entry **slot, 
         return NULL;
     }
     if (e != old) ks_moved(call_part(c, k), c->db, k, slot, e, had_expire);
+    return bytes;
+}
+
+char *string_create_writable(struct call *c, const struct key *k, struct entry **slot, size_t len)
+{
+    bool added = !slot;
+    if (added) {
+        struct entry *e = entry_new_string(k->s, slice_of(NULL, 0), ENTRY_NO_EXPIRE);
+        slot = ks_add(call_part(c, k), c->db, k, e);
+    }
+    char *bytes = string_writable(c, k, slot, len);
+    if (UNLIKELY(!bytes && added)) ks_delete(call_part(c, k), c->db, k, slot, false);
     return bytes;
 }
 
@@ -179,7 +189,7 @@ void append_command(struct call *c)
     if (slot) {
         len = string_len(*slot);
         if (!string_length_ok(c, len, s.n)) return;
-        char *bytes = writable(c, k, slot, len + s.n);
+        char *bytes = string_writable(c, k, slot, len + s.n);
         if (!bytes) return;
         if (s.n) memcpy(bytes + len, s.p, s.n);
     } else {
@@ -187,13 +197,6 @@ void append_command(struct call *c)
     }
     call_changed(c, k, '$', "append");
     reply_int(c->r, (int64_t)(len + s.n));
-}
-
-/* The slot of a new, empty string. */
-static struct entry **add_empty(struct call *c, const struct key *k)
-{
-    struct entry *e = entry_new_string(k->s, slice_of(NULL, 0), ENTRY_NO_EXPIRE);
-    return ks_add(call_part(c, k), c->db, k, e);
 }
 
 void setrange_command(struct call *c)
@@ -215,14 +218,9 @@ void setrange_command(struct call *c)
         return;
     }
     if (!string_length_ok(c, at, s.n)) return;
-    bool added = !slot;
-    if (added) slot = add_empty(c, k);
     len = MAX(len, at + s.n);
-    char *bytes = writable(c, k, slot, len);
-    if (!bytes) {
-        if (added) ks_delete(call_part(c, k), c->db, k, slot, false);
-        return;
-    }
+    char *bytes = string_create_writable(c, k, slot, len);
+    if (!bytes) return;
     memcpy(bytes + at, s.p, s.n);
     call_changed(c, k, '$', "setrange");
     reply_int(c->r, (int64_t)len);

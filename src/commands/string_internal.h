@@ -21,6 +21,12 @@ static inline struct entry **string_slot(struct call *c, const struct key *k, un
 /* May a string be this long (start + n bytes)? Replies the error if not. */
 bool string_length_ok(struct call *c, size_t start, size_t n);
 
+/* The bytes of the string in slot for writing: at least `len`, zeros behind what there was. NULL: there
+ * is no memory (replied). */
+char *string_writable(struct call *c, const struct key *k, struct entry **slot, size_t len);
+/* The same, of a string that is made when slot is NULL. */
+char *string_create_writable(struct call *c, const struct key *k, struct entry **slot, size_t len);
+
 /* How long the value shall live: the options EX PX EXAT PXAT KEEPTTL PERSIST. */
 struct ttl_option {
     enum { TTL_NONE, TTL_EX, TTL_PX, TTL_EXAT, TTL_PXAT, TTL_KEEP, TTL_PERSIST } how;

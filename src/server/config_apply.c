@@ -38,6 +38,12 @@ bool apply_set_limits(const struct option *o, const char **err)
     return true;
 }
 
+bool apply_hll_limits(const struct option *o, const char **err)
+{
+    hll_limits.sparse_max_bytes = (size_t)config_num(OPT_HLL_SPARSE_MAX_BYTES);
+    return true;
+}
+
 bool apply_loglevel(const struct option *o, const char **err)
 {
     log_set_level((enum log_level)config_num(OPT_LOGLEVEL));

@@ -124,6 +124,8 @@ static const struct option table[] = {
     [OPT_DISABLE_THP] = BOOL("disable-thp", FIXED, 1),
     [OPT_ENABLE_DEBUG_COMMAND] = ENUM("enable-debug-command", FIXED, protection, ALLOW_NO),
     [OPT_ENABLE_PROTECTED_CONFIGS] = ENUM("enable-protected-configs", FIXED, protection, ALLOW_NO),
+    [OPT_HLL_SPARSE_MAX_BYTES] = MEMORY("hll-sparse-max-bytes", AT_START, 0, LONG_MAX, 3000,
+                                        .apply = apply_hll_limits),
     [OPT_HZ] = INT("hz", 0, 0, INT_MAX, 10),
     [OPT_LATENCY_MONITOR_THRESHOLD] =
         INT("latency-monitor-threshold", AT_START, 0, LLONG_MAX, 0, .apply = apply_slowlog),
@@ -246,7 +248,6 @@ static const struct option table[] = {
     MEMORY("hash-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "hash-max-ziplist-value"),
     INT("zset-max-listpack-entries", INERT, 0, LONG_MAX, 128, .alias = "zset-max-ziplist-entries"),
     MEMORY("zset-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "zset-max-ziplist-value"),
-    MEMORY("hll-sparse-max-bytes", INERT, 0, LONG_MAX, 3000),
     MEMORY("stream-node-max-bytes", INERT, 0, LONG_MAX, 4096),
     INT("stream-node-max-entries", INERT, 0, LLONG_MAX, 100),
     INT("tracking-table-max-keys", INERT, 0, LONG_MAX, 1000000),

@@ -223,3 +223,20 @@ struct entry *string_make_writable(struct entry *e, size_t len, char **bytes)
     e->v.blob = b;
     return e;
 }
+
+void string_cut(struct entry *e, size_t n)
+{
+    assert(e->enc == ENC_INLINE_RAW || e->enc == ENC_BLOB);
+    assert(n <= string_len(e));
+    if (e->enc == ENC_BLOB) {
+        e->v.blob->len = n;
+    } else {
+        e->v.inline_len = n;
+    }
+}
+
+bool string_is_room_for(const struct entry *e, size_t n)
+{
+    if (e->type != TYPE_STRING || e->enc != ENC_BLOB) return false;
+    return n <= e->v.blob->cap && n >= e->v.blob->cap / 2 && blob_is_ours(e->v.blob);
+}

@@ -147,6 +147,13 @@ struct entry *string_set_int(struct entry *e, int64_t value);
 /* Grows the value to at least `len` bytes (zero-filled) and makes it writable: *bytes points to them.
  * Leaves slack for further growth. May move. NULL: no memory (e is unchanged). */
 struct entry *string_make_writable(struct entry *e, size_t len, char **bytes);
+/* Drops what lies behind the first n bytes of a value that was just made writable. */
+void string_cut(struct entry *e, size_t n);
+/* May a value of n bytes be written where e's value lies, and is that memory well used then? (A blob
+ * that is nobody else's.) */
+bool string_is_room_for(const struct entry *e, size_t n);
+
+#include "types/hll.h"
 
 /* ---- listpack: a packed sequence of strings and integers, in Redis's binary format ----------- */
 #include "types/listpack.h"
