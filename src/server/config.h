@@ -81,6 +81,8 @@ enum option_id {
     OPT_UNIXSOCKET,
     OPT_UNIXSOCKETPERM,
     OPT_WORKER_THREADS,
+    OPT_ZSET_MAX_LISTPACK_ENTRIES,
+    OPT_ZSET_MAX_LISTPACK_VALUE,
     OPT_NAMED, /* how many there are; the others follow in the table */
     OPT_MAX = 256,
 };

@@ -193,6 +193,12 @@ static const struct option table[] = {
                             .flags = FIXED,
                             .max = 0777},
     [OPT_WORKER_THREADS] = INT("worker-threads", FIXED, 0, 1024, 0),
+    [OPT_ZSET_MAX_LISTPACK_ENTRIES] =
+        INT("zset-max-listpack-entries", AT_START, 0, LONG_MAX, 128,
+            .alias = "zset-max-ziplist-entries", .apply = apply_zset_limits),
+    [OPT_ZSET_MAX_LISTPACK_VALUE] =
+        MEMORY("zset-max-listpack-value", AT_START, 0, LONG_MAX, 64,
+               .alias = "zset-max-ziplist-value", .apply = apply_zset_limits),
 
     /* Directives of the file that are no options. */
     LIST("include", FIXED | FILE_ONLY, "", check_words),
@@ -248,6 +254,10 @@ static const struct option table[] = {
     MEMORY("hash-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "hash-max-ziplist-value"),
     INT("zset-max-listpack-entries", INERT, 0, LONG_MAX, 128, .alias = "zset-max-ziplist-entries"),
     MEMORY("zset-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "zset-max-ziplist-value"),
+    INT("set-max-intset-entries", INERT, 0, LONG_MAX, 512),
+    INT("set-max-listpack-entries", INERT, 0, LONG_MAX, 128),
+    INT("set-max-listpack-value", INERT, 0, LONG_MAX, 64),
+    MEMORY("hll-sparse-max-bytes", INERT, 0, LONG_MAX, 3000),
     MEMORY("stream-node-max-bytes", INERT, 0, LONG_MAX, 4096),
     INT("stream-node-max-entries", INERT, 0, LLONG_MAX, 100),
     INT("tracking-table-max-keys", INERT, 0, LONG_MAX, 1000000),

@@ -45,6 +45,17 @@ static void add_set(struct digest *d, const struct entry *e)
             sum.w[i] ^= one.w[i];
     }
     add_bytes(d, slice_of(&sum, sizeof sum));
+static void add_zset(struct digest *d, const struct entry *e)
+{
+    struct zset_iter it;
+    struct slice member;
+    double score;
+    for (bool more = zset_seek_rank(e, 0, false, &it); more; more = zset_step(&it)) {
+        zset_at(&it, &member, &score);
+        score += 0.0; /* no negative zero: a listpack has none */
+        add_bytes(d, member);
+        add_bytes(d, slice_of(&score, sizeof score));
+    }
 }
 
 static struct digest value_digest(const struct entry *e)
@@ -59,6 +70,8 @@ static struct digest value_digest(const struct entry *e)
         add_list(&d, e);
     } else if (e->type == TYPE_SET) {
         add_set(&d, e);
+    } else if (e->type == TYPE_ZSET) {
+        add_zset(&d, e);
     }
     int64_t expire_ms = entry_expire(e);
     add_bytes(&d, slice_of(&expire_ms, sizeof expire_ms));

@@ -18,6 +18,7 @@ struct type_ops {
 };
 extern const struct type_ops list_ops;
 extern const struct type_ops set_ops;
+extern const struct type_ops zset_ops;
 
 /* p, of which the compiler knows no longer what size was asked for: its class may have more. */
 static inline void *forget_size(void *p)

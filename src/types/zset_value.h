@@ -70,6 +70,9 @@ bool lex_in_range(struct slice member, const struct lex_range *range);
 
 size_t zset_count_score(const struct entry *e, const struct score_range *range);
 size_t zset_count_lex(const struct entry *e, const struct lex_range *range);
+/* The same; *rank: of the first of them, counted from the smallest. */
+size_t zset_window_score(const struct entry *e, const struct score_range *range, size_t *rank);
+size_t zset_window_lex(const struct entry *e, const struct lex_range *range, size_t *rank);
 /* Each returns how many were removed. n members from this rank on (there may be fewer). */
 size_t zset_remove_range_rank(struct entry *e, size_t rank, size_t n);
 size_t zset_remove_range_score(struct entry *e, const struct score_range *range);
@@ -82,6 +85,7 @@ struct zset_iter {
     const struct entry *e;
     const void *leaf; /* of the tree */
     size_t pos;       /* in the leaf, or in the listpack (of the member) */
+    size_t rank;      /* from the end that the iteration began at */
     bool rev;
     char tmp[NUM_I64_MAX];
 };
