@@ -35,6 +35,9 @@ bool apply_set_limits(const struct option *o, const char **err)
     set_limits.max_intset_entries = (size_t)config_num(OPT_SET_MAX_INTSET_ENTRIES);
     set_limits.max_listpack_entries = (size_t)config_num(OPT_SET_MAX_LISTPACK_ENTRIES);
     set_limits.max_listpack_value = (size_t)config_num(OPT_SET_MAX_LISTPACK_VALUE);
+    return true;
+}
+
 bool apply_zset_limits(const struct option *o, const char **err)
 {
     zset_limits.max_listpack_entries = (size_t)config_num(OPT_ZSET_MAX_LISTPACK_ENTRIES);

@@ -45,6 +45,8 @@ static void add_set(struct digest *d, const struct entry *e)
             sum.w[i] ^= one.w[i];
     }
     add_bytes(d, slice_of(&sum, sizeof sum));
+}
+
 static void add_zset(struct digest *d, const struct entry *e)
 {
     struct zset_iter it;
