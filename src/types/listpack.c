@@ -451,6 +451,35 @@ lp *lp_append_int(lp *l, int64_t v)
     return insert_coded(l, end_of(l), &c);
 }
 
+/* Not less than what e takes. */
+static inline size_t size_bound(const struct lp_elem *e)
+{
+    if (!e->p) return HEAD_MAX + 1;
+    return e->n < 64 ? e->n + 2 : e->n + HEAD_MAX + BACK_MAX;
+}
+
+lp *lp_append_all(lp *l, const struct lp_elem *elems, size_t n)
+{
+    size_t at = end_of(l), bound = at + 1;
+    for (size_t i = 0; i < n; i++)
+        bound += size_bound(&elems[i]);
+    l = room_for(l, bound);
+    for (size_t i = 0; i < n; i++) {
+        struct coded c;
+        if (elems[i].p) {
+            code(&c, slice_of(elems[i].p, elems[i].n));
+        } else {
+            code_int(&c, elems[i].i);
+        }
+        put_coded(l + at, &c);
+        at += coded_size(&c);
+    }
+    l[at] = END;
+    set_bytes(l, at + 1);
+    add_count(l, n);
+    return l;
+}
+
 lp *lp_insert(lp *l, size_t pos, struct slice s, bool after, size_t *new_pos)
 {
     struct coded c;
@@ -460,13 +489,35 @@ lp *lp_insert(lp *l, size_t pos, struct slice s, bool after, size_t *new_pos)
     return insert_coded(l, pos, &c);
 }
 
+static lp *replace_coded(lp *l, size_t pos, const struct coded *c)
+{
+    l = resize_at(l, pos, element_size(l + pos), coded_size(c));
+    put_coded(l + pos, c);
+    return l;
+}
+
 lp *lp_replace(lp *l, size_t *pos, struct slice s)
 {
     struct coded c;
     code(&c, s);
-    l = resize_at(l, *pos, element_size(l + *pos), coded_size(&c));
-    put_coded(l + *pos, &c);
-    return l;
+    return replace_coded(l, *pos, &c);
+}
+
+lp *lp_replace_int(lp *l, size_t *pos, int64_t v)
+{
+    struct coded c;
+    code_int(&c, v);
+    if (LIKELY(coded_size(&c) == element_size(l + *pos))) {
+        put_coded(l + *pos, &c);
+        return l;
+    }
+    return replace_coded(l, *pos, &c);
+}
+
+lp *lp_fit(lp *l)
+{
+    size_t total = lp_bytes(l);
+    return mem_good_size(total) < mem_usable(l) ? mem_realloc(l, total) : l;
 }
 
 lp *lp_delete(lp *l, size_t *pos)

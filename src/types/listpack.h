@@ -51,6 +51,10 @@ lp *lp_replace(lp *l, size_t *pos, struct slice s);
 lp *lp_delete(lp *l, size_t *pos);                           /* *pos: the next one, or LP_NONE */
 lp *lp_delete_range(lp *l, int64_t index, size_t n);
 lp *lp_append_int(lp *l, int64_t v);
+/* Appends n elements at once; p may be NULL for integers only (an empty string has one). */
+lp *lp_append_all(lp *l, const struct lp_elem *elems, size_t n);
+lp *lp_replace_int(lp *l, size_t *pos, int64_t v);
+lp *lp_fit(lp *l); /* gives back what memory it does not use */
 lp *lp_merge(lp *a, lp *b); /* a followed by b in one; both are gone */
 /* Splits: keeps [0, index) in *l, returns the rest. */
 lp *lp_split(lp **l, size_t index);
