@@ -94,6 +94,7 @@ static struct blocked *blocked_new(struct call *c, const struct block_request *r
     b->w.db = c->db;
     b->w.serve = req->serve;
     b->w.type = req->type;
+    b->w.on_missing = req->on_missing;
     b->w.arg = req->arg;
     b->w.keys = b->keys;
     if (req->needs) part_set_merge(&b->w.needs, req->needs);

@@ -242,6 +242,7 @@ struct block_request {
     void *arg;
     void (*free_arg)(void *arg);
     const struct part_set *needs;
+    bool on_missing; /* serve() is asked too when a key is gone or of another type */
 };
 /* False: may not block here (in a transaction or script): the handler replies as for a timeout. True:
  * the handler returns without a reply; it may be run again from its start (see block.c), so it must

@@ -51,6 +51,13 @@ bool apply_hll_limits(const struct option *o, const char **err)
     return true;
 }
 
+bool apply_stream_limits(const struct option *o, const char **err)
+{
+    stream_limits.node_max_bytes = (size_t)config_num(OPT_STREAM_NODE_MAX_BYTES);
+    stream_limits.node_max_entries = (uint64_t)config_num(OPT_STREAM_NODE_MAX_ENTRIES);
+    return true;
+}
+
 bool apply_loglevel(const struct option *o, const char **err)
 {
     log_set_level((enum log_level)config_num(OPT_LOGLEVEL));

@@ -45,6 +45,7 @@ bool apply_maxclients(const struct option *o, const char **err);    /* limits.c 
 bool apply_oom_score(const struct option *o, const char **err);     /* limits.c */
 bool apply_requirepass(const struct option *o, const char **err);   /* auth.c */
 bool apply_crash_log(const struct option *o, const char **err);
+bool apply_stream_limits(const struct option *o, const char **err);
 
 /* The canonical text or the number that arguments stand for. */
 struct config_value {

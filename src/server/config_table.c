@@ -180,6 +180,10 @@ static const struct option table[] = {
     [OPT_SLOWLOG_LOG_SLOWER_THAN] =
         INT("slowlog-log-slower-than", AT_START, -1, LLONG_MAX, 10000, .apply = apply_slowlog),
     [OPT_SLOWLOG_MAX_LEN] = INT("slowlog-max-len", 0, 0, LONG_MAX, 128),
+    [OPT_STREAM_NODE_MAX_BYTES] = MEMORY("stream-node-max-bytes", AT_START, 0, LONG_MAX, 4096,
+                                         .apply = apply_stream_limits),
+    [OPT_STREAM_NODE_MAX_ENTRIES] = INT("stream-node-max-entries", AT_START, 0, LLONG_MAX, 100,
+                                        .apply = apply_stream_limits),
     [OPT_SUPERVISED] = ENUM("supervised", FIXED, supervisors, SUPERVISED_NO),
     [OPT_SYSLOG_ENABLED] = BOOL("syslog-enabled", FIXED, 0),
     [OPT_SYSLOG_FACILITY] = ENUM("syslog-facility", FIXED, facilities, LOG_LOCAL0),
@@ -258,8 +262,6 @@ static const struct option table[] = {
     INT("set-max-listpack-entries", INERT, 0, LONG_MAX, 128),
     INT("set-max-listpack-value", INERT, 0, LONG_MAX, 64),
     MEMORY("hll-sparse-max-bytes", INERT, 0, LONG_MAX, 3000),
-    MEMORY("stream-node-max-bytes", INERT, 0, LONG_MAX, 4096),
-    INT("stream-node-max-entries", INERT, 0, LLONG_MAX, 100),
     INT("tracking-table-max-keys", INERT, 0, LONG_MAX, 1000000),
     ENUM("sanitize-dump-payload", INERT, sanitize, 0),
 

@@ -23,6 +23,45 @@ static void add_bytes(struct digest *d, struct slice s)
     }
 }
 
+static void add_id(struct digest *d, struct stream_id id)
+{
+    add_bytes(d, slice_of(&id, sizeof id));
+}
+
+static void add_group(struct digest *d, const struct stream_group *g)
+{
+    struct idmap_pos pos;
+    add_bytes(d, stream_group_name(g));
+    add_id(d, g->last_id);
+    const struct stream_pending *p = idmap_first(&g->pel, &pos);
+    for (; p; p = idmap_next(&g->pel, &pos)) {
+        add_id(d, p->id);
+        add_bytes(d, stream_consumer_name(p->consumer));
+        add_bytes(d, slice_of(&p->delivered_ms, sizeof p->delivered_ms));
+        add_bytes(d, slice_of(&p->deliveries, sizeof p->deliveries));
+    }
+    for (uint32_t i = 0; i < g->n_consumers; i++)
+        add_bytes(d, stream_consumer_name(g->consumers[i]));
+}
+
+static void add_stream(struct digest *d, const struct stream *s)
+{
+    struct stream_iter it;
+    struct slice field, value;
+    add_id(d, s->last_id);
+    stream_iter_start(&it, s, STREAM_ID_MIN, STREAM_ID_MAX, false);
+    while (stream_iter_next(&it)) {
+        add_id(d, it.id);
+        for (size_t i = 0; i < it.fields; i++) {
+            stream_iter_field(&it, &field, &value);
+            add_bytes(d, field);
+            add_bytes(d, value);
+        }
+    }
+    for (uint32_t i = 0; i < s->n_groups; i++)
+        add_group(d, s->groups[i]);
+}
+
 static void add_list(struct digest *d, const struct entry *e)
 {
     struct list_iter it;
@@ -68,6 +107,8 @@ static struct digest value_digest(const struct entry *e)
     add_bytes(&d, slice_str(type));
     if (e->type == TYPE_STRING) {
         add_bytes(&d, string_view(e, tmp));
+    } else if (e->type == TYPE_STREAM) {
+        add_stream(&d, stream_of(e));
     } else if (e->type == TYPE_LIST) {
         add_list(&d, e);
     } else if (e->type == TYPE_SET) {

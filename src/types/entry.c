@@ -16,6 +16,7 @@ static_assert(offsetof(struct entry, v) == 8 && offsetof(struct entry, tail) == 
 
 static const struct type_ops *const ops_of[] = {
     [TYPE_LIST] = &list_ops,
+    [TYPE_STREAM] = &stream_ops,
     [TYPE_SET] = &set_ops,
     [TYPE_ZSET] = &zset_ops,
 };

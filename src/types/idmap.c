@@ -115,7 +115,8 @@ static void refs_reserve(struct idmap *m)
     m->refs = mem_realloc(m->refs, m->cap * sizeof *m->refs);
 }
 
-static void ref_insert(struct idmap *m, uint32_t at, struct idmap_leaf *leaf, struct stream_id first)
+static void ref_insert(struct idmap *m, uint32_t at, struct idmap_leaf *leaf,
+                       struct stream_id first)
 {
     refs_reserve(m);
     struct idmap_ref *ref = ref_at(m, at);
@@ -246,7 +247,8 @@ void *idmap_prev(const struct idmap *m, struct idmap_pos *pos)
 
 /* ---- adding --------------------------------------------------------------------------------- */
 
-/* Makes room in the full leaf of *pos, where an item is to be put; it may be in another leaf then. */
+/* Makes room in the full leaf of *pos, where an item is to be put; it may be in another leaf then.
+ */
 static void split(struct idmap *m, struct idmap_pos *pos)
 {
     struct idmap_leaf *leaf = ref_at(m, pos->leaf)->leaf, *right = leaf_resize(m, NULL, leaf->cap);

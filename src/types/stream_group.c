@@ -260,8 +260,8 @@ static int64_t reads_at(const struct stream *s, struct stream_id id)
     if (!stream_id_is_zero(id) && stream_id_cmp(id, s->max_deleted_id) < 0)
         return STREAM_READS_UNKNOWN;
     if (to_last == 0) return (int64_t)s->entries_added;
-    bool whole = stream_id_is_zero(s->max_deleted_id) ||
-                 stream_id_cmp(s->max_deleted_id, s->first_id) < 0;
+    bool whole =
+        stream_id_is_zero(s->max_deleted_id) || stream_id_cmp(s->max_deleted_id, s->first_id) < 0;
     if (to_last > 0 || to_first > 0 || !whole) return STREAM_READS_UNKNOWN;
     return (int64_t)(s->entries_added - s->length) + (to_first == 0);
 }

@@ -3,8 +3,9 @@
  * files.
  *
  *   master entry  count  deleted  n  field * n  0
- *   entry         flags  ms  seq  value * n  elements                   (flags has ENTRY_SAME_FIELDS)
- *   entry         flags  ms  seq  m  (field value) * m  elements        (it has not)
+ *   entry         flags  ms  seq  value * n  elements                   (flags has
+ * ENTRY_SAME_FIELDS) entry         flags  ms  seq  m  (field value) * m  elements        (it has
+ * not)
  *   ...
  *
  *   count     entries that are not marked      deleted   entries that are
@@ -15,7 +16,8 @@
  * usual ones, do not repeat them.
  *
  * Invariants
- *  1. Marking an entry changes no size, so positions stay; the counters before it may change theirs.
+ *  1. Marking an entry changes no size, so positions stay; the counters before it may change
+ * theirs.
  */
 #include "types/stream_internal.h"
 

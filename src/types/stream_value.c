@@ -272,8 +272,8 @@ static uint64_t trim_node(struct stream *s, const struct stream_trim *t, struct 
     return count;
 }
 
-/* Is there nothing to be done behind a node that had to stay? Entries that are needed still may keep
- * a stream longer than it should be. */
+/* Is there nothing to be done behind a node that had to stay? Entries that are needed still may
+ * keep a stream longer than it should be. */
 static bool trimmed(const struct stream *s, const struct stream_trim *t)
 {
     return t->refs != STREAM_ACKED || t->by == STREAM_TRIM_MINID || s->length <= t->maxlen;
@@ -321,8 +321,8 @@ static uint64_t count_entries(const struct stream *s)
     return n;
 }
 
-bool stream_load_done(struct stream *s, uint64_t length, struct stream_id last_id, bool has_counters,
-                      struct stream_id first_id, struct stream_id max_deleted_id,
+bool stream_load_done(struct stream *s, uint64_t length, struct stream_id last_id,
+                      bool has_counters, struct stream_id first_id, struct stream_id max_deleted_id,
                       uint64_t entries_added)
 {
     const struct stream_node *last = idmap_last(&s->nodes, NULL);
@@ -338,8 +338,8 @@ bool stream_load_done(struct stream *s, uint64_t length, struct stream_id last_i
 
 /* ---- what a radix tree would have ----------------------------------------------------------- */
 
-/* The IDs, big-endian, are the keys. Every key ends in a node of its own; there is a node where keys
- * part, and one for each run of bytes that only one path takes. */
+/* The IDs, big-endian, are the keys. Every key ends in a node of its own; there is a node where
+ * keys part, and one for each run of bytes that only one path takes. */
 
 static unsigned byte_of(struct stream_id id, unsigned i)
 {

@@ -169,4 +169,7 @@ bool string_is_room_for(const struct entry *e, size_t n);
 /* ---- sorted sets ---------------------------------------------------------------------------- */
 #include "types/zset_value.h"
 
+/* ---- streams -------------------------------------------------------------------------------- */
+#include "types/stream_value.h"
+
 #endif

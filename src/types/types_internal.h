@@ -17,6 +17,7 @@ struct type_ops {
     size_t (*effort)(const struct entry *e);                 /* allocations behind v.ptr */
 };
 extern const struct type_ops list_ops;
+extern const struct type_ops stream_ops;
 extern const struct type_ops set_ops;
 extern const struct type_ops zset_ops;
 
