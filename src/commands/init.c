@@ -10,6 +10,7 @@ void commands_init(void)
     commands_register(bit_commands);
     commands_register(hll_commands);
     commands_register(zset_commands);
+    commands_register(hash_commands);
     commands_register(transaction_commands);
     commands_register(introspection_commands);
 }

@@ -8,7 +8,9 @@
  *  1. table->expires counts its entries that have an expiry, and each of them is noted in its
  * bucket's `due` (expire.c). table->expire_sum is the sum of their times as far as it is known:
  * ks_moved() is not told the old time, so it takes the average away.
- *  2. Nothing here leaves a slot empty that somebody was given, but for what its header says.
+ *  2. table->subexpires counts its hashes with fields that expire. Each is noted in its bucket's
+ * `due` too, by the first of them; who changes that says so (ks_fields_due()).
+ *  3. Nothing here leaves a slot empty that somebody was given, but for what its header says.
  */
 #include "keyspace/keyspace_internal.h"
 
@@ -164,16 +166,28 @@ static void count_expire(struct table *t, int change, double ms)
     atomic_store_explicit(&t->expire_sum, sum, memory_order_relaxed);
 }
 
+static void count_subexpire(struct table *t, int change)
+{
+    count_add(&t->subexpires, (uint64_t)(int64_t)change);
+}
+
 static void expire_begins(struct part *p, struct table *t, uint64_t hash, const struct entry *e)
 {
-    if (LIKELY(!e->has_expire)) return;
-    count_expire(t, 1, (double)entry_expire(e));
-    expire__note(p, t, hash, entry_expire(e));
+    int64_t fields = entry_fields_due(e);
+    if (UNLIKELY(e->has_expire)) {
+        count_expire(t, 1, (double)entry_expire(e));
+        expire__note(p, t, hash, entry_expire(e));
+    }
+    if (UNLIKELY(fields != ENTRY_NO_EXPIRE)) {
+        count_subexpire(t, 1);
+        expire__note(p, t, hash, fields);
+    }
 }
 
 static void expire_ends(struct table *t, const struct entry *e)
 {
     if (e->has_expire) count_expire(t, -1, (double)entry_expire(e));
+    if (UNLIKELY(entry_fields_due(e) != ENTRY_NO_EXPIRE)) count_subexpire(t, -1);
 }
 
 static void free_entry(struct entry *e, bool lazy)
@@ -184,6 +198,62 @@ static void free_entry(struct entry *e, bool lazy)
         entry_free(e);
 }
 
+/* ---- fields --------------------------------------------------------------------------------- */
+
+#define FIELDS_AT_ONCE 32
+
+void ks_fields_due(struct part *p, unsigned db, const struct key *k, const struct entry *e,
+                   bool had)
+{
+    assert(part_owned(p));
+    struct table *t = part__table(p, db);
+    int64_t due = entry_fields_due(e);
+    bool has = due != ENTRY_NO_EXPIRE;
+    if (has != had) count_subexpire(t, has ? 1 : -1);
+    if (has) expire__note(p, t, k->hash, due);
+}
+
+void ks_fields_expired(struct part *p, uint64_t n)
+{
+    count_add(&p->count.expired_fields, n);
+}
+
+static void tell_watchers(struct part *p, struct table *t, struct slice key, bool gone)
+{
+    if (LIKELY(!p->watches && !count_get(&p->waiting.queues))) return;
+    struct key k = key_of(key);
+    ks_touched(p, t->db, &k);
+    if (gone) wait__gone(p, t->db, &k);
+}
+
+int64_t db__expire_fields(struct part *p, struct table *t, struct entry *e, int64_t now_ms,
+                          bool (*out_of_time)(void *arg), void *arg)
+{
+    size_t n, sum = 0;
+    while ((n = hash_remove_expired(e, now_ms, FIELDS_AT_ONCE)) > 0) {
+        sum += n;
+        if (out_of_time(arg)) break;
+    }
+    ks_fields_expired(p, sum);
+    if (entry_fields_due(e) == ENTRY_NO_EXPIRE) count_subexpire(t, -1);
+    if (hash_len(e) == 0) return DUE_EMPTIED;
+    if (keyspace.hooks.fields_expired) {
+        keyspace.hooks.fields_expired(p, t->db, entry_key(e), false);
+    }
+    tell_watchers(p, t, entry_key(e), false);
+    return entry_due(e);
+}
+
+void db__emptied(struct part *p, struct table *t, struct entry *e)
+{
+    expire_ends(t, e);
+    if (keyspace.hooks.fields_expired) {
+        keyspace.hooks.fields_expired(p, t->db, entry_key(e), true);
+    }
+    tell_watchers(p, t, entry_key(e), true);
+    ks_free_later(e);
+}
+
 /* ---- entries -------------------------------------------------------------------------------- */
 
 void db__expired(struct part *p, struct table *t, struct entry *e)
@@ -192,11 +262,7 @@ void db__expired(struct part *p, struct table *t, struct entry *e)
     expire_ends(t, e);
     count_add(&p->count.expired, 1);
     if (keyspace.hooks.expired) keyspace.hooks.expired(p, t->db, key);
-    if (UNLIKELY(p->watches || count_get(&p->waiting.queues))) {
-        struct key k = key_of(key);
-        ks_touched(p, t->db, &k);
-        wait__gone(p, t->db, &k);
-    }
+    tell_watchers(p, t, key, true);
     ks_free_later(e);
 }
 
@@ -386,6 +452,11 @@ static uint64_t expires_of(const struct table *t)
     return count_get(&t->expires);
 }
 
+static uint64_t subexpires_of(const struct table *t)
+{
+    return count_get(&t->subexpires);
+}
+
 uint64_t ks_size(unsigned db)
 {
     return sum_tables(db, keys_of);
@@ -394,6 +465,11 @@ uint64_t ks_size(unsigned db)
 uint64_t ks_expires(unsigned db)
 {
     return sum_tables(db, expires_of);
+}
+
+uint64_t ks_subexpires(unsigned db)
+{
+    return sum_tables(db, subexpires_of);
 }
 
 int64_t ks_average_ttl(unsigned db)

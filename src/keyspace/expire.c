@@ -1,5 +1,5 @@
 /*
- * expire.c - removes keys whose time has come although nobody looks at them.
+ * expire.c - removes keys, and fields of hashes, whose time has come although nobody looks at them.
  *
  *   sweeper i (a coroutine; as many as workers) --> partitions i, i + n, ... --> tables --> chunks
  * --> buckets
@@ -14,6 +14,9 @@
  * expires late is looked at only when one of its dozen neighbours expires. A bound that is too low,
  *   because the key was deleted or got another expiry since, costs one look. Memory: 4 bytes a
  *   bucket in chunks where something expires, a third of a byte a key.
+ *
+ *   A hash whose fields expire counts as due when the first of them is (entry_due()): the hash
+ * itself knows which that is. So fields need no index of their own either.
  *
  * When the sweepers run
  *   A sweeper sleeps until the first of its partitions is due, but at least PERIOD, and for ever
@@ -109,7 +112,7 @@ void expire__note(struct part *p, struct table *t, uint64_t hash, int64_t ms)
 
 struct slice_of_work {
     struct part *p;
-    int64_t end_ns;
+    int64_t end_ns, now_ms;
 };
 
 static bool out_of_time(void *arg)
@@ -122,6 +125,17 @@ static void gone(void *arg, struct table *t, struct entry *e)
     db__expired(((struct slice_of_work *)arg)->p, t, e);
 }
 
+static int64_t fields_due(void *arg, struct table *t, struct entry *e)
+{
+    struct slice_of_work *work = arg;
+    return db__expire_fields(work->p, t, e, work->now_ms, out_of_time, work);
+}
+
+static void emptied(void *arg, struct table *t, struct entry *e)
+{
+    db__emptied(((struct slice_of_work *)arg)->p, t, e);
+}
+
 /* Removes what is due in p, until the time is up. True: all of it. */
 static bool sweep_tables(struct part *p, int64_t now_ms, struct slice_of_work *work)
 {
@@ -130,7 +144,11 @@ static bool sweep_tables(struct part *p, int64_t now_ms, struct slice_of_work *w
     LIST_FOR(node, &p->all)
     {
         struct table *t = LIST_ENTRY(node, struct table, in_part);
-        struct due_walk w = {.out_of_time = out_of_time, .gone = gone, .arg = work};
+        struct due_walk w = {.out_of_time = out_of_time,
+                             .gone = gone,
+                             .fields = fields_due,
+                             .emptied = emptied,
+                             .arg = work};
         if (t->due_min <= tick && all) {
             all = table_walk_due(t, tick, now_ms, &w);
             table_resize_step(t, 2 + (unsigned)(w.removed / 8));
@@ -152,7 +170,7 @@ static void sweep_part(struct part *p)
     struct part_set owned = {0};
     part_own(p);
     int64_t start = rt_now(), now_ms = clock_unix_ms();
-    struct slice_of_work work = {p, start + slice_ns()};
+    struct slice_of_work work = {p, start + slice_ns(), now_ms};
     uint64_t expired = count_get(&p->count.expired);
     bool all = sweep_tables(p, now_ms, &work);
     expired = count_get(&p->count.expired) - expired;

@@ -44,6 +44,9 @@ unsigned part_index(const struct part *p);
 struct keyspace_hooks {
     /* A key was removed because its time had come (lazily or actively). */
     void (*expired)(struct part *p, unsigned db, struct slice key);
+    /* Fields of a hash were removed because their time had come, actively; `emptied`: no field was
+     * left and the key is gone too. */
+    void (*fields_expired)(struct part *p, unsigned db, struct slice key, bool emptied);
 };
 void keyspace_set_hooks(const struct keyspace_hooks *hooks);
 
@@ -132,6 +135,12 @@ void ks_free_later(struct entry *e);
 uint64_t ks_lazyfree_pending(void);
 uint64_t ks_lazyfreed(void);
 
+/* Fields of the hash at k have got, lost or changed expiries: keeps the index in step. had: whether
+ * entry_fields_due() was a time when the slot was found. To be called before the key is deleted. */
+void ks_fields_due(struct part *p, unsigned db, const struct key *k, const struct entry *e, bool had);
+/* n fields were removed because their time had come: counts them. */
+void ks_fields_expired(struct part *p, uint64_t n);
+
 uint64_t ks_part_size(const struct part *p, unsigned db);
 /* A random live entry of p's database, or NULL. */
 struct entry *ks_random(struct part *p, unsigned db, int64_t now_ms);
@@ -158,6 +167,7 @@ uint64_t ks_scan_stale(unsigned db, uint64_t cursor, size_t count, int64_t now_m
 /* The number of keys in a database: the sum over partitions, without any instant. Never parks. */
 uint64_t ks_size(unsigned db);
 uint64_t ks_expires(unsigned db);      /* keys with an expiry */
+uint64_t ks_subexpires(unsigned db);   /* hashes with fields that have an expiry */
 int64_t ks_average_ttl(unsigned db);   /* ms, an estimate */
 /* A random live key of the database copied to *out: false: empty. PARKS unless owned. */
 bool ks_random_key(unsigned db, int64_t now_ms, bool owned, struct buf *out);
@@ -238,6 +248,7 @@ unsigned ks_frequency(const struct entry *e);
 
 struct part_stats {
     uint64_t hits, misses, expired, expired_stale_perc_x100, expire_cycle_us, time_cap_reached;
+    uint64_t expired_fields;
     uint64_t keys, expires, buckets, resizing;
     uint64_t owned, contended, delegated, handed_over; /* contention */
 };

@@ -53,7 +53,7 @@ struct wait_map { /* wait.c: key -> those who wait for it */
 struct part_counters { /* written by the owner, read by anybody: relaxed */
     /* What a common command counts comes first: it lies in the cache line of the state. */
     _Atomic(uint64_t) owned, hits, misses, contended, delegated, handed_over, expired;
-    _Atomic(uint64_t) expire_cycle_us, time_cap_reached, stale;
+    _Atomic(uint64_t) expire_cycle_us, time_cap_reached, stale, expired_fields;
 };
 
 struct part {
@@ -133,6 +133,12 @@ static inline struct table *part__peek(const struct part *p, unsigned db)
 struct table *part__make_table(struct part *p, unsigned db);
 /* An entry whose time has come has left its slot: tells everybody, and frees it. */
 void db__expired(struct part *p, struct table *t, struct entry *e);
+/* Removes fields of e whose time has come until out_of_time(arg). Returns when something of e
+ * expires next, or DUE_EMPTIED: no field is left. */
+int64_t db__expire_fields(struct part *p, struct table *t, struct entry *e, int64_t now_ms,
+                          bool (*out_of_time)(void *arg), void *arg);
+/* An entry whose last field has expired has left its slot. */
+void db__emptied(struct part *p, struct table *t, struct entry *e);
 
 /* ---- expiry (expire.c) --------------------------------------------------------------------------
  */

@@ -30,6 +30,7 @@ static void read_counters(const struct part *p, struct part_stats *out)
     out->hits = count_get(&c->hits);
     out->misses = count_get(&c->misses);
     out->expired = count_get(&c->expired);
+    out->expired_fields = count_get(&c->expired_fields);
     out->expire_cycle_us = count_get(&c->expire_cycle_us);
     out->time_cap_reached = count_get(&c->time_cap_reached);
     out->owned = count_get(&c->owned);
@@ -43,6 +44,7 @@ static void subtract(struct part_stats *from, const struct part_stats *s)
     from->hits -= s->hits;
     from->misses -= s->misses;
     from->expired -= s->expired;
+    from->expired_fields -= s->expired_fields;
     from->expire_cycle_us -= s->expire_cycle_us;
     from->time_cap_reached -= s->time_cap_reached;
     from->owned -= s->owned;

@@ -543,6 +543,27 @@ static uint32_t smallest(const uint32_t *v, size_t n)
     return min;
 }
 
+/* What is due of the entry in slot i of line l expires. Returns when the next thing of it will. */
+static int64_t expire_entry(struct table *t, struct line *l, unsigned i, int64_t now_ms,
+                            struct due_walk *w)
+{
+    struct entry *e = l->slot[i];
+    bool itself = e->has_expire && entry_expire(e) <= now_ms;
+    if (!itself) {
+        int64_t next = w->fields(w->arg, t, e);
+        if (next != DUE_EMPTIED) return next;
+    }
+    clear(l, i);
+    atomic_store_explicit(&t->keys, count_of(&t->keys) - 1, memory_order_relaxed);
+    w->removed++;
+    if (itself) {
+        w->gone(w->arg, t, e);
+    } else {
+        w->emptied(w->arg, t, e);
+    }
+    return ENTRY_NO_EXPIRE;
+}
+
 /* Removes what has expired, and returns when the next one will. */
 static uint32_t expire_bucket(struct table *t, struct bucket *b, int64_t now_ms, struct due_walk *w)
 {
@@ -555,18 +576,10 @@ static uint32_t expire_bucket(struct table *t, struct bucket *b, int64_t now_ms,
     {
         FOR_BITS(i, used_of(l->meta))
         {
-            struct entry *e = l->slot[i];
+            int64_t ms = entry_due(l->slot[i]);
             w->looked++;
-            if (!e->has_expire) continue;
-            int64_t ms = entry_expire(e);
-            if (ms > now_ms) {
-                next = MIN(next, expire__tick(ms));
-                continue;
-            }
-            clear(l, i);
-            atomic_store_explicit(&t->keys, count_of(&t->keys) - 1, memory_order_relaxed);
-            w->removed++;
-            w->gone(w->arg, t, e);
+            if (ms != ENTRY_NO_EXPIRE && ms <= now_ms) ms = expire_entry(t, l, i, now_ms, w);
+            if (ms != ENTRY_NO_EXPIRE) next = MIN(next, expire__tick(ms));
         }
     }
     return next;
@@ -610,7 +623,8 @@ static void distribute(struct table *t, const struct some *s)
         struct entry *e = s->e[i];
         uint64_t hash = hash_bytes(entry_key(e)), b = index_of(hash, n, t->mask);
         place(t, bucket_at(t, b), hash, e);
-        if (e->has_expire) note_due(t, b, expire__tick(entry_expire(e)));
+        int64_t due = entry_due(e);
+        if (UNLIKELY(due != ENTRY_NO_EXPIRE)) note_due(t, b, expire__tick(due));
     }
     t->rehashed += s->n;
 }

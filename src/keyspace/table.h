@@ -44,6 +44,7 @@ struct table {
     _Atomic(struct directory *) dir;
     _Atomic(uint64_t) n; /* buckets, at least 1 */
     _Atomic(uint64_t) keys, expires;
+    _Atomic(uint64_t) subexpires; /* hashes with fields that expire */
     /* The owner's. */
     uint64_t mask;      /* the smallest 2^i - 1 that is at least n - 1 */
     size_t lines;       /* overflow lines in use */
@@ -96,14 +97,20 @@ void table_histogram(const struct table *t, uint64_t *counts, size_t n);
 uint32_t expire__tick(int64_t ms);
 /* An entry of this hash expires at this tick. True: due_min fell. */
 bool table_note_due(struct table *t, uint64_t hash, uint32_t tick);
-/* Calls gone() for each entry of buckets due by `tick` whose expiry is <= now_ms, which removes the
- * entry from its slot with table_clear() and does not call anything else here, until `budget` is
- * used up: it returns false, and goes on with *cursor next time. True: nothing is due any more. */
+/* Calls gone() for each entry of buckets due by `tick` whose expiry is <= now_ms, when it has been
+ * taken out of its slot; and fields() for each that has fields whose time has come, which removes
+ * them and returns when something of the entry expires next (ENTRY_NO_EXPIRE: never), or
+ * DUE_EMPTIED when no field is left: then the entry is taken out and emptied() is called. They call
+ * nothing else here. When out_of_time() it returns false, and goes on at the cursor next time; true:
+ * nothing is due any more. */
+#define DUE_EMPTIED INT64_MIN
 struct due_walk {
     uint64_t cursor; /* bucket to go on with */
     uint64_t looked, removed;
     bool (*out_of_time)(void *arg);
     void (*gone)(void *arg, struct table *t, struct entry *e);
+    int64_t (*fields)(void *arg, struct table *t, struct entry *e);
+    void (*emptied)(void *arg, struct table *t, struct entry *e);
     void *arg;
 };
 bool table_walk_due(struct table *t, uint32_t tick, int64_t now_ms, struct due_walk *w);

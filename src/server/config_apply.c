@@ -58,6 +58,13 @@ bool apply_stream_limits(const struct option *o, const char **err)
     return true;
 }
 
+bool apply_hash_limits(const struct option *o, const char **err)
+{
+    hash_limits.max_listpack_entries = (size_t)config_num(OPT_HASH_MAX_LISTPACK_ENTRIES);
+    hash_limits.max_listpack_value = (size_t)config_num(OPT_HASH_MAX_LISTPACK_VALUE);
+    return true;
+}
+
 bool apply_loglevel(const struct option *o, const char **err)
 {
     log_set_level((enum log_level)config_num(OPT_LOGLEVEL));

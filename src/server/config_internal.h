@@ -35,6 +35,7 @@ bool apply_hll_limits(const struct option *o, const char **err);
 bool apply_list_limits(const struct option *o, const char **err);
 bool apply_set_limits(const struct option *o, const char **err);
 bool apply_zset_limits(const struct option *o, const char **err);
+bool apply_hash_limits(const struct option *o, const char **err);
 bool apply_loglevel(const struct option *o, const char **err);
 bool apply_max_string(const struct option *o, const char **err);
 bool apply_slowlog(const struct option *o, const char **err);

@@ -124,6 +124,12 @@ static const struct option table[] = {
     [OPT_DISABLE_THP] = BOOL("disable-thp", FIXED, 1),
     [OPT_ENABLE_DEBUG_COMMAND] = ENUM("enable-debug-command", FIXED, protection, ALLOW_NO),
     [OPT_ENABLE_PROTECTED_CONFIGS] = ENUM("enable-protected-configs", FIXED, protection, ALLOW_NO),
+    [OPT_HASH_MAX_LISTPACK_ENTRIES] =
+        INT("hash-max-listpack-entries", AT_START, 0, LONG_MAX, 512,
+            .alias = "hash-max-ziplist-entries", .apply = apply_hash_limits),
+    [OPT_HASH_MAX_LISTPACK_VALUE] =
+        MEMORY("hash-max-listpack-value", AT_START, 0, LONG_MAX, 64,
+               .alias = "hash-max-ziplist-value", .apply = apply_hash_limits),
     [OPT_HLL_SPARSE_MAX_BYTES] = MEMORY("hll-sparse-max-bytes", AT_START, 0, LONG_MAX, 3000,
                                         .apply = apply_hll_limits),
     [OPT_HZ] = INT("hz", 0, 0, INT_MAX, 10),
@@ -254,8 +260,6 @@ static const struct option table[] = {
     BOOL("lazyfree-lazy-user-flush", INERT, 0),
 
     /* Encodings of types to come. */
-    INT("hash-max-listpack-entries", INERT, 0, LONG_MAX, 512, .alias = "hash-max-ziplist-entries"),
-    MEMORY("hash-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "hash-max-ziplist-value"),
     INT("zset-max-listpack-entries", INERT, 0, LONG_MAX, 128, .alias = "zset-max-ziplist-entries"),
     MEMORY("zset-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "zset-max-ziplist-value"),
     INT("set-max-intset-entries", INERT, 0, LONG_MAX, 512),

@@ -81,7 +81,7 @@ static void debug_digest(struct call *c)
 static void show_listpack(struct call *c, struct entry *e)
 {
     char tmp[NUM_I64_MAX];
-    if (!e || e->enc != ENC_LISTPACK) {
+    if (!e || (e->enc != ENC_LISTPACK && e->enc != ENC_LISTPACK_EX)) {
         reply_error(c->r, e ? "ERR Not a listpack encoded object." : "ERR no such key");
         return;
     }

@@ -99,6 +99,25 @@ static void add_zset(struct digest *d, const struct entry *e)
     }
 }
 
+/* In any order: the digests of the fields are combined by exclusive or. */
+static void add_hash(struct digest *d, const struct entry *e)
+{
+    struct hash_iter it;
+    struct slice field, value;
+    int64_t expire_ms;
+    struct digest sum = {0};
+    hash_first(e, &it);
+    while (hash_next(&it, &field, &value, &expire_ms)) {
+        struct digest one = {{1, 2, 3}};
+        add_bytes(&one, field);
+        add_bytes(&one, value);
+        add_bytes(&one, slice_of(&expire_ms, sizeof expire_ms));
+        for (unsigned i = 0; i < WORDS; i++)
+            sum.w[i] ^= one.w[i];
+    }
+    add_bytes(d, slice_of(sum.w, sizeof sum.w));
+}
+
 static struct digest value_digest(const struct entry *e)
 {
     char tmp[NUM_I64_MAX];
@@ -115,6 +134,8 @@ static struct digest value_digest(const struct entry *e)
         add_set(&d, e);
     } else if (e->type == TYPE_ZSET) {
         add_zset(&d, e);
+    } else if (e->type == TYPE_HASH) {
+        add_hash(&d, e);
     }
     int64_t expire_ms = entry_expire(e);
     add_bytes(&d, slice_of(&expire_ms, sizeof expire_ms));

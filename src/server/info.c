@@ -232,6 +232,7 @@ static void info_stats(struct buf *out)
     keyspace_stats(&parts);
     command_errors_each(count_errors, &errors);
     info_traffic(out);
+    line_u64(out, "expired_subkeys", parts.expired_fields);
     line_u64(out, "expired_keys", parts.expired);
     buf_addf(out, "expired_stale_perc:%.2f\r\n", (double)parts.expired_stale_perc_x100 / 100);
     line_u64(out, "expired_time_cap_reached_count", parts.time_cap_reached);
@@ -327,8 +328,9 @@ static void info_keyspace(struct buf *out)
         uint64_t keys = ks_size(db);
         if (keys == 0) continue;
         buf_addf(out,
-                 "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRId64 ",subexpiry=0\r\n",
-                 db, keys, ks_expires(db), ks_average_ttl(db));
+                 "db%u:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=%" PRId64 ",subexpiry=%" PRIu64
+                 "\r\n",
+                 db, keys, ks_expires(db), ks_average_ttl(db), ks_subexpires(db));
     }
 }
 

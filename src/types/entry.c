@@ -19,6 +19,7 @@ static const struct type_ops *const ops_of[] = {
     [TYPE_STREAM] = &stream_ops,
     [TYPE_SET] = &set_ops,
     [TYPE_ZSET] = &zset_ops,
+    [TYPE_HASH] = &hash_ops,
 };
 
 /* ---- making --------------------------------------------------------------------------------- */

@@ -172,4 +172,21 @@ bool string_is_room_for(const struct entry *e, size_t n);
 /* ---- streams -------------------------------------------------------------------------------- */
 #include "types/stream_value.h"
 
+/* ---- what expires ---------------------------------------------------------------------------- */
+
+/* When the first field of e expires; ENTRY_NO_EXPIRE: none does. */
+static inline int64_t entry_fields_due(const struct entry *e)
+{
+    if (LIKELY(e->type != TYPE_HASH || e->enc == ENC_LISTPACK)) return ENTRY_NO_EXPIRE;
+    return hash_next_expire(e);
+}
+
+/* When something of e expires first, itself or a field of it. */
+static inline int64_t entry_due(const struct entry *e)
+{
+    int64_t own = entry_expire(e), fields = entry_fields_due(e);
+    if (fields == ENTRY_NO_EXPIRE) return own;
+    return own == ENTRY_NO_EXPIRE ? fields : MIN(own, fields);
+}
+
 #endif

@@ -20,6 +20,7 @@ extern const struct type_ops list_ops;
 extern const struct type_ops stream_ops;
 extern const struct type_ops set_ops;
 extern const struct type_ops zset_ops;
+extern const struct type_ops hash_ops; /* hash_value.c */
 
 /* p, of which the compiler knows no longer what size was asked for: its class may have more. */
 static inline void *forget_size(void *p)
