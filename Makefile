@@ -119,7 +119,7 @@ CLIENT_SRC := $(wildcard tests/hiredis/*.c tests/differential/*.c tests/stress/h
 CLIENT_BIN := $(patsubst %.c,build/clients/%,$(notdir $(CLIENT_SRC)))
 vpath %.c tests/hiredis tests/differential tests/stress
 
-build/clients/%: %.c tests/hiredis/testing.h tests/differential/templates.h
+build/clients/%: %.c tests/hiredis/testing.h $(wildcard tests/differential/*.h)
 	$(Q)mkdir -p $(@D); echo "  TEST  $<"; \
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O1 -g -pthread -Itests/hiredis $(WARN) $< -o $@ $(shell $(PKG) --cflags --libs hiredis)
 

@@ -42,8 +42,54 @@ struct command {
     struct text argv[MAX_ARGS];
 };
 
-/* How a reply is compared. */
-enum how { EXACT, SORTED, NEAR_SECONDS, NEAR_MS, SHAPE };
+/* How a reply is compared: SORTED without regard to the order of its elements, SORTED_PAIRS of its
+ * pairs (fields and values, also of a map), SCANNED and SCANNED_PAIRS the same of the second part
+ * of a SCAN's reply; LENGTH: aggregates are of one length, else as SHAPE. */
+enum how {
+    EXACT,
+    SORTED,
+    SORTED_PAIRS,
+    SCANNED,
+    SCANNED_PAIRS,
+    NEAR_SECONDS,
+    NEAR_MS,
+    SHAPE,
+    LENGTH,
+};
+
+/* What is not EXACT: by command. */
+static const struct {
+    const char *command;
+    enum how how;
+} compared[] = {
+    {"keys", SORTED},
+    {"ttl", NEAR_SECONDS},
+    {"expiretime", NEAR_SECONDS},
+    {"pttl", NEAR_MS},
+    {"pexpiretime", NEAR_MS},
+    {"randomkey", SHAPE},
+    {"scan", SHAPE},
+    {"client", SHAPE},
+    {"dbsize", NEAR_SECONDS}, /* SET with a time in the past may leave the key a while */
+    /* sets */
+    {"smembers", SORTED},
+    {"sinter", SORTED},
+    {"sunion", SORTED},
+    {"sdiff", SORTED},
+    {"spop", SORTED}, /* it is asked for all or nothing */
+    {"srandmember", LENGTH},
+    {"sscan", SCANNED},
+};
+
+/* How all of a value is read, by its type. */
+static const struct {
+    const char *type, *command;
+    enum how how;
+} readers[] = {
+    {"+string", "GET", EXACT},
+    {"+list", "LRANGE", EXACT},
+    {"+set", "SMEMBERS", SORTED},
+};
 
 struct known {
     const char *command;
@@ -57,6 +103,7 @@ static const struct known known[] = {
      "a range that ends before the string: 7.0 gives its first byte"},
     {"substr", "$1\r\n", "$0\r\n", "like getrange"},
     {"lpos", "", "-ERR value is out of range", "since 7.2 the smallest rank is refused"},
+    {"object", "$9\r\nhashtable", "$8\r\nlistpack", "since 7.2 a small set is one listpack"},
     {"object", "$6\r\nembstr", "$3\r\nint",
      "INCRBYFLOAT leaves a whole number as a number here, as its text there"},
     {"blpop", "-ERR timeout is negative", "-ERR timeout is out of range",
@@ -155,7 +202,7 @@ static void add_number(struct text *t, int64_t v)
 
 static void add_key(struct text *t, char kind)
 {
-    static const char kinds[] = "sslllm";
+    static const char kinds[] = "sslllmSS";
     if (kind != 'c' && (kind == 'k' || one_in(8))) kind = PICK(kinds);
     if (kind == '\0') kind = 'm';
     if (one_in(60)) return; /* the empty key */
@@ -324,6 +371,7 @@ static void add_dollar(struct text *t, char kind)
     case 'k':
     case 's':
     case 'l':
+    case 'S':
     case 'c': add_key(t, kind); break;
     case 'v': add_value(t); break;
     case 'x': add_short(t); break;
@@ -459,8 +507,9 @@ static void generate(struct command *cmd, bool in_multi)
     while ((left -= t->weight) >= 0)
         t++;
     expand(cmd, t->text, t->text + strlen(t->text));
-    /* What may wait has its timeout last: a mutation would make it wait long. */
-    if (cmd->argv[0].p[0] != 'B') mutate(cmd);
+    /* What may wait has its timeout last: a mutation would make it wait long. Without its count
+     * SPOP would pop what it likes. */
+    if (cmd->argv[0].p[0] != 'B' && !is(cmd, "spop")) mutate(cmd);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -571,16 +620,13 @@ static struct text ask_words(struct link *ln, const char *words)
 
 static enum how how_to_compare(const struct command *cmd)
 {
-    if (is(cmd, "keys")) return SORTED;
-    if (is(cmd, "ttl") || is(cmd, "expiretime")) return NEAR_SECONDS;
-    if (is(cmd, "pttl") || is(cmd, "pexpiretime")) return NEAR_MS;
+    for (size_t i = 0; i < sizeof compared / sizeof *compared; i++) {
+        if (is(cmd, compared[i].command)) return compared[i].how;
+    }
     if (is(cmd, "object") && cmd->argc > 1 && strcasecmp(cmd->argv[1].p, "idletime") == 0)
         return NEAR_SECONDS;
-    if (is(cmd, "randomkey") || is(cmd, "scan") || is(cmd, "client")) return SHAPE;
     if (is(cmd, "object") && cmd->argc > 1 && strcasecmp(cmd->argv[1].p, "refcount") == 0)
         return SHAPE;
-    if (is(cmd, "dbsize"))
-        return NEAR_SECONDS; /* SET with a time in the past may leave the key a while */
     return EXACT;
 }
 
@@ -601,6 +647,7 @@ static struct span *elements_of(const struct text *t, size_t *n)
 {
     const char *end = t->p + t->len, *p = strchr(t->p, '\n') + 1;
     *n = *t->p == '*' || *t->p == '~' ? (size_t)atol(t->p + 1) : 0;
+    if (*t->p == '%') *n = 2 * (size_t)atol(t->p + 1);
     struct span *all = malloc((*n + 1) * sizeof *all);
     for (size_t i = 0; i < *n; i++) {
         const char *next = reply_end(p, end);
@@ -610,18 +657,51 @@ static struct span *elements_of(const struct text *t, size_t *n)
     return all;
 }
 
-static bool same_sorted(const struct text *a, const struct text *b)
+/* The elements joined by twos: n of them become n / 2. */
+static size_t join_pairs(struct span *all, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++)
+        all[i] = (struct span){all[2 * i].p, all[2 * i].n + all[2 * i + 1].n};
+    return n / 2;
+}
+
+static bool same_sorted(const struct text *a, const struct text *b, bool pairs)
 {
     size_t n, m;
     struct span *x = elements_of(a, &n), *y = elements_of(b, &m);
+    bool same = n == m && *a->p == *b->p && strchr("*~%", *a->p);
+    if (pairs) {
+        n = join_pairs(x, n);
+        m = join_pairs(y, m);
+    }
     qsort(x, n, sizeof *x, by_bytes);
     qsort(y, m, sizeof *y, by_bytes);
-    bool same = n == m && *a->p == *b->p;
     for (size_t i = 0; same && i < n; i++)
         same = by_bytes(&x[i], &y[i]) == 0;
     free(x);
     free(y);
     return same;
+}
+
+/* Cursor and elements. */
+static bool same_scanned(const struct text *a, const struct text *b, bool pairs)
+{
+    size_t n, m;
+    struct span *x = elements_of(a, &n), *y = elements_of(b, &m);
+    bool same = n == 2 && m == 2 && by_bytes(&x[0], &y[0]) == 0;
+    if (same) {
+        struct text u = {(char *)x[1].p, x[1].n, 0}, v = {(char *)y[1].p, y[1].n, 0};
+        same = same_sorted(&u, &v, pairs);
+    }
+    free(x);
+    free(y);
+    return same;
+}
+
+static bool same_length(const struct text *a, const struct text *b)
+{
+    if (*a->p != *b->p || (a->p[1] == '-') != (b->p[1] == '-')) return false;
+    return !strchr("*~%", *a->p) || atol(a->p + 1) == atol(b->p + 1);
 }
 
 static bool same_number(const struct text *a, const struct text *b, long long tolerance)
@@ -636,7 +716,11 @@ static bool same(const struct text *a, const struct text *b, enum how how)
     if (a->len == b->len && a->len && memcmp(a->p, b->p, a->len) == 0) return true;
     if (!a->len || !b->len) return false;
     switch (how) {
-    case SORTED: return same_sorted(a, b);
+    case SORTED: return same_sorted(a, b, false);
+    case SORTED_PAIRS: return same_sorted(a, b, true);
+    case SCANNED: return same_scanned(a, b, false);
+    case SCANNED_PAIRS: return same_scanned(a, b, true);
+    case LENGTH: return same_length(a, b);
     case NEAR_SECONDS: return same_number(a, b, 5 * slow_factor());
     case NEAR_MS: return same_number(a, b, 5000 * slow_factor());
     case SHAPE: return *a->p == *b->p && (a->p[1] == '-') == (b->p[1] == '-');
@@ -807,10 +891,12 @@ static void compare_database(void)
         const char *body = strchr(keys[i].p, '\n') + 1;
         struct span key = {body, (size_t)(keys[i].p + keys[i].n - 2 - body)};
         struct text type = reply_of(1, "TYPE", NULL, &key);
-        bool list = strncmp(type.p, "+list", 5) == 0;
-        free(type.p);
         compare_key(&key, "TYPE", NULL, EXACT);
-        compare_key(&key, list ? "LRANGE" : "GET", NULL, EXACT);
+        for (size_t t = 0; t < sizeof readers / sizeof *readers; t++) {
+            if (strncmp(type.p, readers[t].type, strlen(readers[t].type)) == 0)
+                compare_key(&key, readers[t].command, NULL, readers[t].how);
+        }
+        free(type.p);
         compare_key(&key, "PTTL", NULL, NEAR_MS);
         compare_key(&key, "OBJECT", "ENCODING", EXACT);
     }

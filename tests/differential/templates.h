@@ -3,6 +3,7 @@
  * weight.
  *
  *   $k any key       $s key, mostly a string   $l key, mostly a list   $c key of a short string
+ *   $S key, mostly a set
  *   $v value         $x short value            $e list element         $i integer, edges too
  *   $j integer that is no time soon
  *   $n small integer $o offset                 $f float                $u count, edges too
@@ -123,6 +124,7 @@ static const struct template templates[] = {
     {1, "DISCARD"},
     {3, "WATCH {$k}"},
     {1, "UNWATCH"},
+#include "templates_set.h"
 };
 
 #endif
