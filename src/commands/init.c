@@ -11,6 +11,8 @@ void commands_init(void)
     commands_register(hll_commands);
     commands_register(zset_commands);
     commands_register(hash_commands);
+    commands_register(zset_more_commands);
+    commands_register(geo_commands);
     commands_register(transaction_commands);
     commands_register(introspection_commands);
 }

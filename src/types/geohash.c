@@ -23,7 +23,8 @@
 
 #define STEPS        26
 #define CELLS        ((double)((uint64_t)1 << STEPS))
-#define EARTH_RADIUS 6372797.560856 /* metres */
+#define HALF         ((uint64_t)1 << (STEPS - 1)) /* the first column of the eastern half */
+#define EARTH_RADIUS 6372797.560856               /* metres */
 #define RADIANS      (M_PI / 180.0)
 #define BAND         1e-9 /* of a around its limit, relative */
 #define SLACK        2    /* cells: more than computing a cover is wrong by */
@@ -198,34 +199,44 @@ static uint64_t cell_near(double v, double max, int by)
     return cell <= 0 ? 0 : cell >= CELLS ? (uint64_t)CELLS : (uint64_t)cell;
 }
 
-static struct geo_rect rect_of(double west, double east, double south, double north)
+static struct geo_rect columns(uint64_t first, uint64_t last, double south, double north)
 {
-    return (struct geo_rect){
-        interleave(cell_near(west, GEO_LON_MAX, -SLACK), cell_near(south, GEO_LAT_MAX, -SLACK)),
-        interleave(cell_near(east, GEO_LON_MAX, SLACK), cell_near(north, GEO_LAT_MAX, SLACK))};
+    return (struct geo_rect){interleave(first, cell_near(south, GEO_LAT_MAX, -SLACK)),
+                             interleave(last, cell_near(north, GEO_LAT_MAX, SLACK))};
+}
+
+static struct geo_rect between(double west, double east, double south, double north)
+{
+    return columns(cell_near(west, GEO_LON_MAX, -SLACK), cell_near(east, GEO_LON_MAX, SLACK), south,
+                   north);
 }
 
 unsigned geo_cover(const struct geo_area *area, struct geo_rect rects[2])
 {
     struct reach reach = area->box ? box_reach(area) : circle_reach(area);
+    double lon = area->center.lon, by = reach.lon / RADIANS, west = lon - by, east = lon + by;
     double south = area->center.lat - reach.lat / RADIANS;
     double north = area->center.lat + reach.lat / RADIANS;
-    double west = area->center.lon - reach.lon / RADIANS;
-    double east = area->center.lon + reach.lon / RADIANS;
-    unsigned n = 0;
-    if (!(reach.lon < M_PI - 1e-6)) {
-        west = -GEO_LON_MAX;
-        east = GEO_LON_MAX;
-    } else if (west <= -GEO_LON_MAX) { /* over the date line, as is what lies on it */
-        rects[n++] = rect_of(-GEO_LON_MAX, east, south, north);
-        west += 2 * GEO_LON_MAX;
-        east = GEO_LON_MAX;
-    } else if (east >= GEO_LON_MAX) {
-        rects[n++] = rect_of(-GEO_LON_MAX, east - 2 * GEO_LON_MAX, south, north);
-        east = GEO_LON_MAX;
+    if (!(reach.lon < M_PI - 1e-6)) { /* all around: a hemisphere each */
+        bool eastern = lon >= 0;
+        rects[!eastern] = columns(HALF, 2 * HALF, south, north);
+        rects[eastern] = columns(0, HALF - 1, south, north);
+        return 2;
     }
-    rects[n++] = rect_of(west, east, south, north);
-    return n;
+    if (west > -GEO_LON_MAX && east < GEO_LON_MAX) {
+        rects[0] = between(west, east, south, north);
+        return 1;
+    }
+    /* Over the date line, or on it. */
+    bool beyond_east = east >= GEO_LON_MAX;
+    if (beyond_east) {
+        east -= 2 * GEO_LON_MAX;
+    } else {
+        west += 2 * GEO_LON_MAX;
+    }
+    rects[!beyond_east] = between(west, GEO_LON_MAX, south, north);
+    rects[beyond_east] = between(-GEO_LON_MAX, east, south, north);
+    return 2;
 }
 
 /* ---- walking a rectangle -------------------------------------------------------------------- */

@@ -60,7 +60,7 @@ void geo_narrow(struct geo_area *area, double radius);
 struct geo_rect {
     uint64_t min, max;
 };
-/* The one or two rectangles (ascending) that an area lies in. Returns how many. */
+/* The one or two rectangles that an area lies in, its center in the first. Returns how many. */
 unsigned geo_cover(const struct geo_area *area, struct geo_rect rects[2]);
 
 #define GEO_ROW_BITS    0x5555555555555555u

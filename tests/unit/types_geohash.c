@@ -127,6 +127,7 @@ static void what_lies_in_an_area_lies_in_one_of_its_rectangles(void **state)
         struct geo_area area = area_of_any_kind(i);
         struct geo_rect rects[2];
         unsigned n = geo_cover(&area, rects);
+        assert_true(geo_in_rect(geo_hash(area.center), &rects[0]));
         for (int j = 0; j < 200; j++) {
             uint64_t hash = geo_hash(place_about(&area));
             unsigned times = times_covered(rects, n, hash);
