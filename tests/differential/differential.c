@@ -79,6 +79,12 @@ static const struct {
     {"spop", SORTED}, /* it is asked for all or nothing */
     {"srandmember", LENGTH},
     {"sscan", SCANNED},
+    /* hashes */
+    {"hgetall", SORTED_PAIRS},
+    {"hkeys", SORTED},
+    {"hvals", SORTED},
+    {"hrandfield", LENGTH},
+    {"hscan", SCANNED_PAIRS},
 };
 
 /* How all of a value is read, by its type. */
@@ -89,6 +95,7 @@ static const struct {
     {"+string", "GET", EXACT},
     {"+list", "LRANGE", EXACT},
     {"+set", "SMEMBERS", SORTED},
+    {"+hash", "HGETALL", SORTED_PAIRS},
 };
 
 struct known {
@@ -202,7 +209,7 @@ static void add_number(struct text *t, int64_t v)
 
 static void add_key(struct text *t, char kind)
 {
-    static const char kinds[] = "sslllmSS";
+    static const char kinds[] = "sslllmSSHH";
     if (kind != 'c' && (kind == 'k' || one_in(8))) kind = PICK(kinds);
     if (kind == '\0') kind = 'm';
     if (one_in(60)) return; /* the empty key */
@@ -372,6 +379,7 @@ static void add_dollar(struct text *t, char kind)
     case 's':
     case 'l':
     case 'S':
+    case 'H':
     case 'c': add_key(t, kind); break;
     case 'v': add_value(t); break;
     case 'x': add_short(t); break;

@@ -4,6 +4,7 @@
  *
  *   $k any key       $s key, mostly a string   $l key, mostly a list   $c key of a short string
  *   $S key, mostly a set
+ *   $H key, mostly a hash
  *   $v value         $x short value            $e list element         $i integer, edges too
  *   $j integer that is no time soon
  *   $n small integer $o offset                 $f float                $u count, edges too
@@ -125,6 +126,7 @@ static const struct template templates[] = {
     {3, "WATCH {$k}"},
     {1, "UNWATCH"},
 #include "templates_set.h"
+#include "templates_hash.h"
 };
 
 #endif
