@@ -291,6 +291,7 @@ void commands_reset_stats(void);
 uint64_t commands_total(void); /* total_commands_processed */
 uint64_t commands_dirty(void); /* changes made since the start: rdb_changes_since_last_save */
 uint64_t commands_error_total(void); /* total_error_replies */
+unsigned migrate_links_kept(void); /* connections that MIGRATE keeps: migrate_cached_sockets */
 /* Counts an error reply that no command built (protocol errors): its first word. */
 void commands_count_error(const char *code);
 /* Errors by their first word (errorstats): calls fn for each. */

@@ -11,6 +11,7 @@
 
 extern struct command string_commands[];        /* string_table.c */
 extern struct command keys_commands[];          /* keys_table.c */
+extern struct command dump_commands[];          /* dump.c */
 extern struct command list_commands[];          /* list_table.c */
 extern struct command set_commands[];           /* set_table.c */
 extern struct command bit_commands[];           /* bit_table.c */

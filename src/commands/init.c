@@ -5,6 +5,7 @@ void commands_init(void)
 {
     commands_register(string_commands);
     commands_register(keys_commands);
+    commands_register(dump_commands);
     commands_register(list_commands);
     commands_register(set_commands);
     commands_register(bit_commands);

@@ -61,3 +61,14 @@ unsigned ks_frequency(const struct entry *e)
 {
     return decayed(e->access, clock_unix_ms());
 }
+
+void ks_set_idle(struct entry *e, int64_t seconds)
+{
+    if (keyspace_lfu()) return;
+    e->access = (access__lru_now(clock_unix_ms()) - (uint32_t)MIN(seconds, 0xffffff)) & 0xffffff;
+}
+
+void ks_set_frequency(struct entry *e, unsigned frequency)
+{
+    if (keyspace_lfu()) e->access = minutes_now(clock_unix_ms()) << 8 | (frequency & 0xff);
+}

@@ -245,6 +245,9 @@ void keyspace_set_lfu(bool on, int log_factor, int decay_minutes);
 bool keyspace_lfu(void);
 int64_t ks_idle_seconds(const struct entry *e);
 unsigned ks_frequency(const struct entry *e);
+/* Sets it as it was elsewhere: without effect under the other kind of policy. OWNED */
+void ks_set_idle(struct entry *e, int64_t seconds);
+void ks_set_frequency(struct entry *e, unsigned frequency);
 
 struct part_stats {
     uint64_t hits, misses, expired, expired_stale_perc_x100, expire_cycle_us, time_cap_reached;

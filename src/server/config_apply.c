@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "commands/commands.h"
+#include "persist/persist.h"
 #include "server/config_internal.h"
 #include "server/crash.h"
 #include "server/server.h"
@@ -19,7 +20,9 @@ bool apply_expire_effort(const struct option *o, const char **err)
 bool apply_policy(const struct option *o, const char **err)
 {
     bool lfu = (config_num(OPT_MAXMEMORY_POLICY) & ~POLICY_VOLATILE) == POLICY_LFU;
+    bool lru = (config_num(OPT_MAXMEMORY_POLICY) & ~POLICY_VOLATILE) == POLICY_LRU;
     keyspace_set_lfu(lfu, (int)config_num(OPT_LFU_LOG_FACTOR), (int)config_num(OPT_LFU_DECAY_TIME));
+    atomic_store_explicit(&rdb_settings.access, lru, memory_order_relaxed);
     return true;
 }
 

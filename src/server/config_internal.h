@@ -45,6 +45,7 @@ bool apply_listeners(const struct option *o, const char **err);     /* listen.c 
 bool apply_maxclients(const struct option *o, const char **err);    /* limits.c */
 bool apply_oom_score(const struct option *o, const char **err);     /* limits.c */
 bool apply_requirepass(const struct option *o, const char **err);   /* auth.c */
+bool apply_rdb(const struct option *o, const char **err);           /* persistence.c */
 bool apply_crash_log(const struct option *o, const char **err);
 bool apply_stream_limits(const struct option *o, const char **err);
 

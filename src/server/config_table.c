@@ -55,7 +55,8 @@ WORDS(fsyncs) = {{"everysec", 0}, {"always", 1}, {"no", 2}, {NULL, 0}};
 WORDS(diskless) = {{"disabled", 0}, {"on-empty-db", 1}, {"swapdb", 2}, {NULL, 0}};
 WORDS(tls_auth) = {{"no", 0}, {"yes", 1}, {"optional", 2}, {NULL, 0}};
 WORDS(acl_pubsub) = {{"allchannels", 1}, {"resetchannels", 0}, {NULL, 0}};
-WORDS(sanitize) = {{"no", 0}, {"yes", 1}, {"clients", 2}, {NULL, 0}};
+WORDS(sanitize) = {
+    {"no", SANITIZE_NO}, {"yes", SANITIZE_YES}, {"clients", SANITIZE_CLIENTS}, {NULL, 0}};
 WORDS(endpoints) = {{"ip", 0}, {"hostname", 1}, {"unknown-endpoint", 2}, {NULL, 0}};
 WORDS(propagation) = {{"ignore", 0}, {"panic", 1}, {"panic-on-replicas", 2}, {NULL, 0}};
 
@@ -120,6 +121,7 @@ static const struct option table[] = {
     [OPT_CRASH_LOG_ENABLED] = BOOL("crash-log-enabled", AT_START, 1, .apply = apply_crash_log),
     [OPT_DAEMONIZE] = BOOL("daemonize", FIXED, 0),
     [OPT_DATABASES] = INT("databases", FIXED, 1, INT_MAX, 16),
+    [OPT_DBFILENAME] = TEXT("dbfilename", PROTECTED, "dump.rdb", .check = check_file_name),
     [OPT_DIR] = LIST("dir", PROTECTED | AT_ONCE, NULL, check_dir, .apply = apply_dir),
     [OPT_DISABLE_THP] = BOOL("disable-thp", FIXED, 1),
     [OPT_ENABLE_DEBUG_COMMAND] = ENUM("enable-debug-command", FIXED, protection, ALLOW_NO),
@@ -133,6 +135,8 @@ static const struct option table[] = {
     [OPT_HLL_SPARSE_MAX_BYTES] = MEMORY("hll-sparse-max-bytes", AT_START, 0, LONG_MAX, 3000,
                                         .apply = apply_hll_limits),
     [OPT_HZ] = INT("hz", 0, 0, INT_MAX, 10),
+    [OPT_KEY_LOAD_DELAY] =
+        INT("key-load-delay", HIDDEN | AT_START, INT_MIN, INT_MAX, 0, .apply = apply_rdb),
     [OPT_LATENCY_MONITOR_THRESHOLD] =
         INT("latency-monitor-threshold", AT_START, 0, LLONG_MAX, 0, .apply = apply_slowlog),
     [OPT_LATENCY_TRACKING] = BOOL("latency-tracking", 0, 1),
@@ -166,11 +170,16 @@ static const struct option table[] = {
     [OPT_PROTECTED_MODE] = BOOL("protected-mode", 0, 1),
     [OPT_PROTO_MAX_BULK_LEN] =
         MEMORY("proto-max-bulk-len", AT_START, MB, LONG_MAX, 512 * MB, .apply = apply_max_string),
+    [OPT_RDBCHECKSUM] = BOOL("rdbchecksum", FIXED | AT_START, 1, .apply = apply_rdb),
+    [OPT_RDBCOMPRESSION] = BOOL("rdbcompression", AT_START, 1, .apply = apply_rdb),
+    [OPT_RDB_VERSION] = INT("rdb-version", AT_START, 10, 12, 12, .apply = apply_rdb),
     [OPT_RENAME_COMMAND] =
         LIST("rename-command", FIXED | FILE_ONLY, "", check_rename, .print = print_lines),
     [OPT_REQUIREPASS] = TEXT("requirepass", SENSITIVE | AT_START, "", .apply = apply_requirepass),
+    [OPT_SANITIZE_DUMP_PAYLOAD] =
+        ENUM("sanitize-dump-payload", AT_START, sanitize, SANITIZE_NO, .apply = apply_rdb),
     [OPT_SAVE] =
-        LIST("save", INERT | BARE, "3600 1 300 100 60 10000", check_save, .print = print_save),
+        LIST("save", BARE, "3600 1 300 100 60 10000", check_save, .print = print_save),
     [OPT_SET_MAX_INTSET_ENTRIES] =
         INT("set-max-intset-entries", AT_START, 0, LONG_MAX, 512, .apply = apply_set_limits),
     [OPT_SET_MAX_LISTPACK_ENTRIES] =
@@ -267,17 +276,12 @@ static const struct option table[] = {
     INT("set-max-listpack-value", INERT, 0, LONG_MAX, 64),
     MEMORY("hll-sparse-max-bytes", INERT, 0, LONG_MAX, 3000),
     INT("tracking-table-max-keys", INERT, 0, LONG_MAX, 1000000),
-    ENUM("sanitize-dump-payload", INERT, sanitize, 0),
 
     /* Snapshots and the append-only file. */
-    BOOL("rdbchecksum", FIXED | INERT, 1),
-    BOOL("rdbcompression", INERT, 1),
     BOOL("rdb-del-sync-files", INERT, 0),
     BOOL("rdb-save-incremental-fsync", INERT, 1),
     BOOL("stop-writes-on-bgsave-error", INERT, 1),
-    TEXT("dbfilename", PROTECTED | INERT, "dump.rdb", .check = check_file_name),
     INT("rdb-key-save-delay", INERT | HIDDEN, INT_MIN, INT_MAX, 0),
-    INT("key-load-delay", INERT | HIDDEN, INT_MIN, INT_MAX, 0),
     INT("loading-process-events-interval-bytes", INERT | HIDDEN, 1024, INT_MAX, 2 * MB),
     BOOL("appendonly", INERT, 0),
     TEXT("appendfilename", FIXED | INERT, "appendonly.aof", .check = check_file_name),

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "persist/persist.h"
 #include "server/admin.h"
+#include "server/persistence.h"
 
 /* ---- one key -----------------------------------------------------------------------------------
  */
@@ -187,6 +189,43 @@ static void debug_packed_threshold(struct call *c)
         if (!owned) keyspace_disown_all();
         reply_ok(c->r);
     }
+}
+
+/* ---- files and payloads ------------------------------------------------------------------------
+ */
+
+static void debug_reload(struct call *c)
+{
+    struct reload how = {.save = true, .flush = true};
+    for (uint32_t i = 2; i < c->argc; i++) {
+        if (slice_is(c->argv[i], "MERGE")) {
+            how.merge = true;
+        } else if (slice_is(c->argv[i], "NOFLUSH")) {
+            how.flush = false;
+        } else if (slice_is(c->argv[i], "NOSAVE")) {
+            how.save = false;
+        } else {
+            reply_error(c->r,
+                        "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+            return;
+        }
+    }
+    if (!owns_all(c)) keyspace_own_all();
+    const char *error = persistence_reload(&how);
+    if (!owns_all(c)) keyspace_disown_all();
+    if (error) {
+        reply_error(c->r, error);
+    } else {
+        reply_ok(c->r);
+    }
+}
+
+static void debug_skip_checksum(struct call *c)
+{
+    int64_t on;
+    if (!call_i64(c, 2, &on)) return;
+    atomic_store_explicit(&rdb_settings.skip_checksum, on != 0, memory_order_relaxed);
+    reply_ok(c->r);
 }
 
 /* ---- time, log, errors -------------------------------------------------------------------------
@@ -384,9 +423,13 @@ static const struct {
     {"PROTOCOL", 3, 3, debug_protocol, "<type>", "Reply with a value of this type."},
     {"QUICKLIST-PACKED-THRESHOLD", 3, 3, debug_packed_threshold, "<size>",
      "Give list elements from this size on a node of their own."},
+    {"RELOAD", 2, 5, debug_reload, "[MERGE] [NOFLUSH] [NOSAVE]",
+     "Save everything, and load it again."},
     {"SEGFAULT", 2, 2, debug_segfault, "", "End the server with a crash report."},
     {"SET-ACTIVE-EXPIRE", 3, 3, debug_set_active_expire, "<0|1>",
      "Remove expired keys in the background, or only when they are met."},
+    {"SET-SKIP-CHECKSUM-VALIDATION", 3, 3, debug_skip_checksum, "<0|1>",
+     "Take files and payloads with a wrong checksum."},
     {"SLEEP", 3, 3, debug_sleep, "<seconds>",
      "Reply after this time; others are served meanwhile."},
     {"STRINGMATCH-LEN", 4, 4, debug_stringmatch_len, "<length> <pattern>",

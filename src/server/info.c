@@ -12,6 +12,7 @@
 
 #include "server/admin.h"
 #include "server/client.h"
+#include "server/persistence.h"
 
 #define CONTENDED_MAX 16 /* partitions shown one by one */
 
@@ -164,14 +165,9 @@ static void info_memory(struct buf *out)
 
 static void info_persistence(struct buf *out)
 {
-    static const char *const none[] = {"loading", "async_loading", "rdb_bgsave_in_progress", NULL};
     static const char *const aof[] = {"aof_enabled", "aof_rewrite_in_progress",
                                       "aof_rewrite_scheduled", NULL};
-    zeros(out, none);
-    buf_addf(out, "rdb_changes_since_last_save:%" PRIu64 "\r\n", commands_dirty());
-    buf_addf(out, "rdb_last_save_time:%" PRId64 "\r\nrdb_last_bgsave_status:ok\r\n",
-             metrics_started_ms() / 1000);
-    buf_addz(out, "rdb_last_bgsave_time_sec:-1\r\nrdb_current_bgsave_time_sec:-1\r\n");
+    persistence_info(out);
     zeros(out, aof);
     buf_addz(out, "aof_last_rewrite_time_sec:-1\r\naof_current_rewrite_time_sec:-1\r\n"
                   "aof_last_bgrewrite_status:ok\r\naof_last_write_status:ok\r\n");
@@ -225,7 +221,6 @@ static void info_stats(struct buf *out)
                                        "pubsubshard_channels",
                                        "latest_fork_usec",
                                        "total_forks",
-                                       "migrate_cached_sockets",
                                        NULL};
     struct part_stats parts;
     uint64_t errors = 0;
@@ -240,6 +235,7 @@ static void info_stats(struct buf *out)
     line_u64(out, "keyspace_hits", parts.hits);
     line_u64(out, "keyspace_misses", parts.misses);
     zeros(out, none);
+    line_u64(out, "migrate_cached_sockets", migrate_links_kept());
     line_u64(out, "total_error_replies", errors);
     line_u64(out, "total_reads_processed", metrics_get(METRIC_READS));
     line_u64(out, "total_writes_processed", metrics_get(METRIC_WRITES));

@@ -105,16 +105,21 @@ static bool start(struct listener *l)
 bool listeners_start(void)
 {
     running = true;
+    for (int i = 0; i < nopen; i++) {
+        if (!start(open[i])) return false;
+    }
+    return true;
+}
+
+void listeners_say_ready(void)
+{
     bool said[2] = {false, false};
     for (int i = 0; i < nopen; i++) {
         bool is_unix = listener_is_unix(open[i]);
-        if (!start(open[i])) return false;
-        if (!said[is_unix]) {
+        if (!said[is_unix])
             log_write(LOG_NOTICE, "Ready to accept connections %s", is_unix ? "unix" : "tcp");
-        }
         said[is_unix] = true;
     }
-    return true;
 }
 
 static void close_tcp(void)

@@ -3,6 +3,7 @@
  *
  *   main:   options -> configuration -> log -> detach -> descriptors -> listeners opened -> rt_run
  *   first:  keyspace, commands, sessions, options in force -> background coroutines -> accepting
+ *           (clients are told to wait) -> file loaded -> serving
  *
  * What can fail for the user's reasons (files, ports, limits) is done before there are threads.
  */
@@ -18,6 +19,7 @@
 #undef LOG_NOTICE
 #undef LOG_WARNING
 #include "server/crash.h"
+#include "server/persistence.h"
 #include "server/process.h"
 
 /* ---- configuration ----------------------------------------------------------------------------
@@ -130,6 +132,7 @@ static void register_commands(void)
     commands_register(client_commands);
     commands_register(config_commands);
     commands_register(shutdown_commands);
+    commands_register(persistence_commands);
     admin_init();
 }
 
@@ -153,6 +156,12 @@ static void first(void *arg)
         give_up("no memory for the first coroutines");
         return;
     }
+    if (!persistence_load()) {
+        exit_status = 1;
+        rt_stop();
+        return;
+    }
+    listeners_say_ready();
     daemon_notify("READY=1\nSTATUS=Ready to accept connections\n");
 }
 

@@ -33,6 +33,7 @@ void daemon_notify(const char *state);
 /* listen.c */
 bool listeners_open(void);
 bool listeners_start(void); /* in a coroutine */
+void listeners_say_ready(void);
 void listeners_close(void); /* and removes the unix socket's file */
 
 /* shutdown.c */

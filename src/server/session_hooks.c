@@ -9,6 +9,7 @@
  * readies the coroutine; so of several only one succeeds, and one that comes too late fails.
  */
 #include "server/client.h"
+#include "server/persistence.h"
 #include "server/server.h"
 
 static bool hook_admit(struct caller *caller, const struct command *cmd, uint32_t argc,
@@ -24,6 +25,10 @@ static bool hook_admit(struct caller *caller, const struct command *cmd, uint32_
         atomic_fetch_and_explicit(&caller->gate, ~GATE_AUTH, memory_order_relaxed);
     }
     if (LIKELY(atomic_load_explicit(&commands_gate, memory_order_relaxed) == 0)) return true;
+    if (persistence_loading() && !(cmd->flags & CMD_LOADING)) {
+        reply_error(caller->reply, "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
     /* While it is held up, a client sees the replies to what it sent before. */
     if (session_flush(s) && pause_admit(s, cmd)) return true;
     atomic_fetch_or_explicit(&caller->gate, GATE_CLOSE, memory_order_relaxed);

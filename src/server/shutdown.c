@@ -15,6 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "server/persistence.h"
 #include "server/process.h"
 
 static int wake_fd = -1;
@@ -24,19 +25,28 @@ static _Atomic(bool) stopping;
 /* ---- ending -----------------------------------------------------------------------------------
  */
 
-/* Nothing is kept on disk, so there is nothing to save; who insists on it is told. */
-static bool can_save(const struct shutdown_request *req)
+/* Saves, when it is to. From then on until the process ends everything stays owned, so that nobody
+ * is told of a change that is not in the file. PARKS. */
+static bool save(const struct shutdown_request *req)
 {
-    if (req->save != 1 || req->force) return true;
-    log_write(LOG_WARNING, "Error trying to save the DB, can't exit: there is no persistence yet.");
+    if (req->save == -1 || (req->save == 0 && !persistence_wanted())) return true;
+    if (persistence_loading()) return true;
+    keyspace_own_all();
+    log_write(LOG_NOTICE, "Saving the final RDB snapshot before exiting.");
+    if (persistence_save(true) || req->force) return true;
+    keyspace_disown_all();
+    log_write(LOG_WARNING, "Error trying to save the DB, can't exit.");
     return false;
 }
 
 bool shutdown_run(const struct shutdown_request *req)
 {
-    if (!can_save(req)) return false;
     if (atomic_exchange(&stopping, true)) return true;
     log_write(LOG_NOTICE, "%s", req->reason);
+    if (!save(req)) {
+        atomic_store(&stopping, false);
+        return false;
+    }
     daemon_notify("STOPPING=1\n");
     listeners_close();
     daemon_remove_pid();
@@ -155,7 +165,8 @@ struct command shutdown_commands[] = {
     {.name = "shutdown",
      .run = shutdown_command,
      .arity = -1,
-     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_NO_MULTI | CMD_ALLOW_BUSY,
+     .flags = CMD_ADMIN | CMD_NOSCRIPT | CMD_LOADING | CMD_STALE | CMD_NO_MULTI | CMD_ALLOW_BUSY |
+              CMD_WALK,
      .group = "server",
      .since = "1.0.0",
      .complexity = "O(N), N being the number of keys, when saving; else O(1).",

@@ -242,3 +242,52 @@ void list_erase_range(struct entry *e, int64_t start, size_t n)
         quicklist_erase_range(e->v.ptr, start, n);
     }
 }
+
+/* ---- whole nodes ---------------------------------------------------------------------------- */
+
+size_t list_nodes(const struct entry *e)
+{
+    return is_lp(e) ? 1 : ((const struct quicklist *)e->v.ptr)->nodes;
+}
+
+static bool view_lp(const struct entry *e, struct list_node_view *view)
+{
+    if (view->node) return false;
+    *view = (struct list_node_view){.data = e->v.ptr, .size = lp_bytes(e->v.ptr)};
+    view->node = e->v.ptr;
+    return true;
+}
+
+bool list_next_node(const struct entry *e, struct list_node_view *view)
+{
+    if (is_lp(e)) return view_lp(e, view);
+    const struct qnode *at = view->node, *node;
+    node = at ? at->next : ((const struct quicklist *)e->v.ptr)->head;
+    if (!node) return false;
+    *view = (struct list_node_view){.data = node->data, .size = node->size, .plain = node->plain};
+    if (node->packed) view->packed = slice_of(node->packed->bytes, node->packed->n);
+    view->node = node;
+    return true;
+}
+
+void list_append_lp(struct entry *e, lp *l)
+{
+    if (is_lp(e)) to_quicklist(e);
+    quicklist_append_lp(e->v.ptr, l);
+}
+
+void list_append_plain(struct entry *e, void *bytes, size_t n)
+{
+    if (is_lp(e)) to_quicklist(e);
+    quicklist_append_plain(e->v.ptr, bytes, n);
+}
+
+void list_after_append(struct entry *e)
+{
+    if (is_lp(e)) return;
+    struct quicklist *q = e->v.ptr;
+    if (q->nodes != 1 || q->head->plain) return;
+    if (quicklist_exceeds(list_limits.max_listpack_size, q->head->size, q->count)) return;
+    e->v.ptr = quicklist_take_lp(q);
+    e->enc = ENC_LISTPACK;
+}

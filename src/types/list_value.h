@@ -59,4 +59,23 @@ void list_replace(struct list_iter *it, struct slice elem);            /* ends t
 bool list_erase(struct list_iter *it);
 void list_erase_range(struct entry *e, int64_t start, size_t n);
 
+/* ---- whole nodes, as RDB files carry them ------------------------------------------------------ */
+
+struct list_node_view {
+    const void *data; /* a listpack, or the bytes of one element when plain; NULL: only packed is there */
+    size_t size;      /* bytes of data */
+    struct slice packed; /* the same, compressed with LZF; n 0: it is not */
+    bool plain;
+    const void *node; /* internal */
+};
+size_t list_nodes(const struct entry *e);
+/* The first one (*view zero-initialised) or the next one; false: there is none. */
+bool list_next_node(const struct entry *e, struct list_node_view *view);
+/* Adds a node at the tail, which takes over a well-formed listpack (an empty one is freed), or the
+ * mem_alloc()ed bytes of one element. The list is a quicklist from then on. */
+void list_append_lp(struct entry *e, uint8_t *lp);
+void list_append_plain(struct entry *e, void *bytes, size_t n);
+/* After nodes were added: turns into a listpack what fits into one. */
+void list_after_append(struct entry *e);
+
 #endif

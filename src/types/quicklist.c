@@ -296,6 +296,13 @@ void quicklist_append_lp(struct quicklist *q, lp *l)
     settle(q);
 }
 
+void quicklist_append_plain(struct quicklist *q, void *bytes, size_t n)
+{
+    link_after(q, q->tail, node_new(bytes, n, 1, true));
+    q->count++;
+    settle(q);
+}
+
 lp *quicklist_take_lp(struct quicklist *q)
 {
     struct qnode *node = q->head;

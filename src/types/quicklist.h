@@ -48,6 +48,8 @@ size_t quicklist_memory(const struct quicklist *q, size_t samples);
 
 /* Takes l over as the last node; an empty one is freed. */
 void quicklist_append_lp(struct quicklist *q, lp *l);
+/* The same with the bytes of one element, as a plain node. */
+void quicklist_append_plain(struct quicklist *q, void *bytes, size_t n);
 /* The listpack of the only node, the list is gone. */
 lp *quicklist_take_lp(struct quicklist *q);
 
