@@ -33,7 +33,8 @@ static void zset_encode(struct rdb_writer *w, const struct entry *e, uint8_t typ
 
 static bool get_score(struct rdb_reader *r, uint8_t type, double *score)
 {
-    if (!(type == RDB_ZSET ? rdb_get_double_text(r, score) : rdb_get_double(r, score))) return false;
+    if (!(type == RDB_ZSET ? rdb_get_double_text(r, score) : rdb_get_double(r, score)))
+        return false;
     return !isnan(*score) || rdb_fail(r, "a score that is no number");
 }
 

@@ -104,21 +104,23 @@ static const struct value_codec *const codecs[] = {
     [TYPE_LIST] = &list_codec,
     [TYPE_SET] = &set_codec,
     [TYPE_ZSET] = &zset_codec,
+    [TYPE_HASH] = &hash_codec,
+    [TYPE_STREAM] = &stream_codec,
 };
 
-static const struct value_codec *codec_of(enum value_type type)
+static const struct value_codec *codec_of(unsigned type)
 {
-    return (size_t)type < ARRAY_LEN(codecs) ? codecs[type] : NULL;
+    return type < ARRAY_LEN(codecs) ? codecs[type] : NULL;
 }
 
 uint8_t value_type(const struct rdb_writer *w, const struct entry *e)
 {
-    return codec_of((enum value_type)e->type)->type(w, e);
+    return codec_of(e->type)->type(w, e);
 }
 
 void value_encode(struct rdb_writer *w, const struct entry *e, uint8_t type)
 {
-    codec_of((enum value_type)e->type)->encode(w, e, type);
+    codec_of(e->type)->encode(w, e, type);
 }
 
 #define NO_TYPE 255
@@ -159,7 +161,7 @@ static uint8_t value_type_of(uint8_t type)
 enum value_result value_decode(struct rdb_reader *r, uint8_t type, struct slice key,
                                struct entry **out)
 {
-    const struct value_codec *codec = codec_of((enum value_type)value_type_of(type));
+    const struct value_codec *codec = codec_of(value_type_of(type));
     *out = NULL;
     if (codec) return codec->decode(r, type, key, out);
     if (type == RDB_MODULE_2 || type == RDB_MODULE_PRE_GA) {
