@@ -38,15 +38,23 @@ static inline struct zset *zset_of(const struct entry *e)
 
 static inline size_t item_size(size_t member_len)
 {
-    return offsetof(struct zset_item, bytes) + member_len;
+    size_t size = offsetof(struct zset_item, bytes) + member_len;
+    return member_len < ZSET_ITEM_LONG ? size : size + sizeof(uint32_t);
 }
 
 struct zset_item *zset_item_new(struct slice member, double score)
 {
     struct zset_item *item = mem_alloc(item_size(member.n));
+    char *bytes = forget_size(item->bytes);
+    uint32_t len = (uint32_t)member.n;
+    assert(member.n <= UINT32_MAX);
     item->score = score;
-    item->len = (uint32_t)member.n;
-    copy_bytes(item->bytes, member);
+    item->len = (uint8_t)MIN(len, ZSET_ITEM_LONG);
+    if (UNLIKELY(item->len == ZSET_ITEM_LONG)) {
+        memcpy(bytes, &len, sizeof len);
+        bytes += sizeof len;
+    }
+    copy_bytes(bytes, member);
     return item;
 }
 
@@ -57,7 +65,7 @@ static struct slice item_key(const void *item)
 
 static void item_free(void *item)
 {
-    mem_free_sized(item, item_size(((struct zset_item *)item)->len));
+    mem_free_sized(item, item_size(zset_item_member(item).n));
 }
 
 static size_t item_memory(const void *item)
@@ -165,7 +173,7 @@ static struct zset_item **sorted_items(const struct dict *d, size_t n, size_t *m
     *max_len = 0;
     for (size_t i = 0; i < n && (item = dict_next(&it)); i++) {
         ranked[i] = (struct ranked){item->score, item};
-        *max_len = MAX(*max_len, (size_t)item->len);
+        *max_len = MAX(*max_len, zset_item_member(item).n);
         sorted = sorted && (i == 0 || cmp_ranked(&ranked[i - 1], &ranked[i]) < 0);
     }
     if (!sorted) qsort(ranked, n, sizeof *ranked, cmp_ranked);

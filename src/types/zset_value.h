@@ -115,13 +115,17 @@ uint64_t zset_scan(const struct entry *e, uint64_t cursor, size_t count, zset_vi
  * items in a dict of zset_items, whose scores may change there, then turn it into a set at once. */
 struct zset_item {
     double score;
-    uint32_t len;
-    char bytes[];
+    uint8_t len;  /* of the member; ZSET_ITEM_LONG: it is in the next four bytes */
+    char bytes[]; /* the member */
 };
+#define ZSET_ITEM_LONG 255
 struct zset_item *zset_item_new(struct slice member, double score);
 static inline struct slice zset_item_member(const struct zset_item *item)
 {
-    return slice_of(item->bytes, item->len);
+    uint32_t len;
+    if (LIKELY(item->len != ZSET_ITEM_LONG)) return slice_of(item->bytes, item->len);
+    memcpy(&len, item->bytes, sizeof len);
+    return slice_of(item->bytes + sizeof len, len);
 }
 extern const struct dict_type zset_items;
 /* A set of these members, in the encoding that the limits say. Takes the dict over. */

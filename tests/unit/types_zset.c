@@ -569,6 +569,27 @@ static void ranges_of_names(void **state)
     }
 }
 
+static void members_of_any_length(void **state)
+{
+    static const size_t lengths[] = {0, 1, 7, 8, 63, 64, 253, 254, 255, 256, 257, 65536, 1000000};
+    char *text = mem_alloc(1000000);
+    double score;
+    memset(text, 'x', 1000000);
+    zset_limits = (struct zset_limits){0, 64};
+    struct entry *e = entry_new_zset(SLICE("zset"));
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
+        zset_add(e, slice_of(text, lengths[i]), (double)lengths[i]);
+    struct entry *copy = entry_dup(e, SLICE("copy"), ENTRY_NO_EXPIRE);
+    for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
+        assert_true(zset_score(copy, slice_of(text, lengths[i]), &score));
+        assert_true(score == (double)lengths[i]);
+        assert_true(zset_remove(e, slice_of(text, lengths[i])));
+    }
+    entry_free(e);
+    entry_free(copy);
+    mem_free(text);
+}
+
 /* ---- encodings ------------------------------------------------------------------------------ */
 
 static void encodings_change_at_the_limits(void **state)
@@ -688,6 +709,7 @@ int main(void)
         cmocka_unit_test(a_range_of_all_leaves_an_empty_tree),
         cmocka_unit_test(scores_move_members_to_where_they_belong),
         cmocka_unit_test(ranges_of_names),
+        cmocka_unit_test(members_of_any_length),
         cmocka_unit_test(encodings_change_at_the_limits),
         cmocka_unit_test(packed_scores_have_redis_s_text),
         cmocka_unit_test(foreign_listpacks_are_looked_through),
