@@ -40,7 +40,8 @@ ifneq ($(SANITIZER),)
 COMMON  += -fsanitize=$(SANITIZER) -DWEFT_SANITIZER -O1
 LDFLAGS += -fsanitize=$(SANITIZER)
 ifeq ($(SANITIZER),undefined)
-COMMON  += -fno-sanitize-recover=all
+# With it gcc no longer knows the range of a number, and warns where there is nothing to warn of.
+COMMON  += -fno-sanitize-recover=all -Wno-format-truncation
 endif
 else ifneq ($(DEBUG),)
 COMMON  += -O1 -DWEFT_JEMALLOC
