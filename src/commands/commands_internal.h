@@ -20,6 +20,7 @@ extern struct command zset_commands[];          /* zset_table.c */
 extern struct command hash_commands[];          /* hash_table.c */
 extern struct command zset_more_commands[];     /* zset_more_table.c */
 extern struct command geo_commands[];           /* geo_table.c */
+extern struct command stream_commands[];         /* stream_table.c */
 extern struct command transaction_commands[];   /* multi.c */
 extern struct command introspection_commands[]; /* command_cmd.c */
 
