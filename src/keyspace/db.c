@@ -331,6 +331,7 @@ void ks_replace(struct part *p, unsigned db, const struct key *k, struct entry *
     table_set(t, slot, e);
     if (!e->access) init_access(p, e);
     expire_begins(p, t, k->hash, e);
+    if (UNLIKELY(count_get(&p->waiting.queues))) wait__gone(p, db, k);
     ks_free_later(old);
 }
 
