@@ -91,6 +91,9 @@ struct command {
     /* Keys that no specification finds (SORT, MIGRATE): writes indexes of arguments to out (at most
      * max; the same with any max), returns how many there are, or -1: not a valid call. */
     int (*find_keys)(uint32_t argc, const struct slice *argv, uint32_t *out, int max);
+    /* True: this very call touches keys that its arguments do not name (SORT with patterns), and
+     * runs with all partitions owned. NULL: none does. */
+    bool (*owns_all)(uint32_t argc, const struct slice *argv);
     /* With KEY_VARIABLE_FLAGS: the flags of the keys of this very call (SET with and without GET). */
     uint32_t (*key_flags)(uint32_t argc, const struct slice *argv);
     const struct command *subcommands; /* ends with a name of NULL */

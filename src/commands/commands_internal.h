@@ -21,6 +21,7 @@ extern struct command hash_commands[];          /* hash_table.c */
 extern struct command zset_more_commands[];     /* zset_more_table.c */
 extern struct command geo_commands[];           /* geo_table.c */
 extern struct command stream_commands[];         /* stream_table.c */
+extern struct command sort_commands[];          /* sort_table.c */
 extern struct command transaction_commands[];   /* multi.c */
 extern struct command introspection_commands[]; /* command_cmd.c */
 
@@ -125,6 +126,11 @@ void call_rejected(struct caller *caller, const struct command *cmd);
  * the caller owns. True: it grew, so it is to be disowned as it was (*before) and owned anew. */
 bool ready_needs(const struct command *cmd, uint32_t db, const struct key *keys, uint32_t nkeys,
                  struct part_set *needs);
+/* Does this call run with all partitions owned? */
+static inline bool call_owns_all(const struct command *cmd, uint32_t argc, const struct slice *argv)
+{
+    return cmd->shape == SHAPE_ALL || (cmd->owns_all && cmd->owns_all(argc, argv));
+}
 void serve_ready(const struct part_set *owned, int64_t now_ms); /* all of the set's partitions */
 
 /* ---- multi.c -------------------------------------------------------------------------------- */

@@ -253,7 +253,7 @@ static void hold(const struct call *c, struct part_set *set)
 {
     for (uint32_t i = 0; i < c->nkeys; i++)
         part_set_add(set, c->keys[i].part);
-    if (c->cmd->shape == SHAPE_ALL) part_set_add_all(set);
+    if (call_owns_all(c->cmd, c->argc, c->argv)) part_set_add_all(set);
     for (;;) {
         struct part_set needs = {0};
         parts_own(set);

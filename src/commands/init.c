@@ -15,6 +15,7 @@ void commands_init(void)
     commands_register(zset_more_commands);
     commands_register(geo_commands);
     commands_register(stream_commands);
+    commands_register(sort_commands);
     commands_register(transaction_commands);
     commands_register(introspection_commands);
 }

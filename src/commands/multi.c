@@ -93,7 +93,8 @@ static void note_needs(struct transaction *t, const struct queued *q)
     t->may_ready |= q->cmd->may_ready;
     t->writes |= (q->cmd->flags & (CMD_WRITE | CMD_MAY_REPLICATE)) != 0;
     t->changes_db |= strcmp(q->cmd->name, "select") == 0;
-    if (q->cmd->flags & (CMD_ALL | CMD_WALK)) part_set_add_all(&t->parts);
+    bool all = (q->cmd->flags & CMD_WALK) || call_owns_all(q->cmd, q->argc, q->argv);
+    if (all) part_set_add_all(&t->parts);
     for (uint32_t i = 0; i < q->nkeys; i++)
         part_set_add(&t->parts, q->keys[i].part);
 }
