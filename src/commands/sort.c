@@ -1,12 +1,13 @@
 /*
- * sort.c - SORT and SORT_RO: what they are asked for, and what becomes of the result. The sorting is
- * in sort_order.c.
+ * sort.c - SORT and SORT_RO: what they are asked for, and what becomes of the result. The sorting
+ * is in sort_order.c.
  *
  * BY and GET name keys that no argument names, so they may lie in any partition: a call with such a
  * pattern owns them all (sort_owns_all()), one without just those of its two keys.
  *
  * Invariants
- *  1. Elements and weights are copied before anything is stored, so the destination may be the source.
+ *  1. Elements and weights are copied before anything is stored, so the destination may be the
+ * source.
  */
 #include "commands/sort_internal.h"
 

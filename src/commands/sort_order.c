@@ -3,10 +3,10 @@
  *
  *   elements --copied--> elems --weights--> (64-bit key, index) --radix--> order --ties--> done
  *
- * The key of a number is its bits, made to compare as integers; of a text, the eight bytes behind what
- * all texts begin with. It is inverted to sort downwards. Sorting by key takes linear time, so there
- * is nothing to gain from LIMIT but this: only those runs of equal keys are compared in full, of which
- * something is a result.
+ * The key of a number is its bits, made to compare as integers; of a text, the eight bytes behind
+ * what all texts begin with. It is inverted to sort downwards. Sorting by key takes linear time, so
+ * there is nothing to gain from LIMIT but this: only those runs of equal keys are compared in full,
+ * of which something is a result.
  *
  * Equal weights are ordered by the bytes of the elements; with ALPHA, by what came first.
  */
