@@ -11,7 +11,7 @@
             {KEYS_RANGE_AFTER, WRITES, from, 0, 1, 0, "STORE", NULL},                              \
             {KEYS_RANGE_AFTER, WRITES, from, 0, 1, 0, "STOREDIST", NULL}                           \
     }
-#define UNIT     "unit(m|km|ft|mi)"
+#define UNIT     "unit(M|KM|FT|MI)"
 #define SHAPE                                                                                      \
     "from(FROMMEMBER member:string|FROMLONLAT fromlonlat(longitude:double latitude:double)) "      \
     "by(circle(BYRADIUS radius:double " UNIT ")|"                                                  \
@@ -34,7 +34,7 @@ struct command geo_commands[] = {
      .flags = CMD_WRITE | CMD_DENYOOM, .keys = ONE_KEY(KEY_RW | KEY_UPDATE),
      .history = add_history, .complexity = "O(log(N)) for each place, N being the size of the set.",
      .summary = "Adds places to a sorted set, which is made if it is not there.",
-     .syntax = "key [condition(NX|XX)] [change(CH)] "
+     .syntax = "key [condition(NX|XX)] [CH] "
                "data(longitude:double latitude:double member:string)..."},
     {.name = "geopos", .run = geopos_command, .arity = -2, .since = "3.2.0", GROUP,
      .flags = CMD_READONLY, .keys = ONE_KEY(READS), .complexity = "O(1) for each member.",
