@@ -187,7 +187,7 @@ static enum value_result from_listpack(struct rdb_reader *r, lp *l, size_t width
         return VALUE_OK;
     }
     struct entry *e = entry_new_hash(key);
-    bool ok = rebuild(l, width, e) || rdb_fail(r, "the same field twice");
+    bool ok = rebuild(l, width, e) || rdb_fail(r, "Hash listpack with dup elements");
     lp_free(l);
     return decoded(e, ok, out);
 }

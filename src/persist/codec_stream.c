@@ -206,7 +206,7 @@ static bool get_consumer(struct rdb_reader *r, uint8_t type, struct stream_group
 {
     uint64_t n;
     struct stream_consumer *c = stream_consumer_create(g, name, 0);
-    if (!c) return rdb_fail(r, "a consumer of a stream's group is there twice");
+    if (!c) return rdb_fail(r, "Duplicate stream consumer detected");
     if (!rdb_get_ms(r, &c->seen_ms)) return false;
     c->active_ms = c->seen_ms;
     if (type == RDB_STREAM_3 && !rdb_get_ms(r, &c->active_ms)) return false;

@@ -172,7 +172,7 @@ lp *lp_of_zipmap(const void *bytes, size_t n)
     lp *l = lp_new(n);
     for (; ok && in.p < in.end; pairs++)
         ok = zipmap_pair(&in, &l);
-    if (ok && (p[0] >= ZM_UNKNOWN || p[0] == pairs)) return l;
+    if (ok && pairs && (p[0] >= ZM_UNKNOWN || p[0] == pairs)) return l;
     lp_free(l);
     return NULL;
 }

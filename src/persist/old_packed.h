@@ -1,6 +1,7 @@
 /*
  * old_packed.h - inside persist/: packed sequences of servers before listpacks, read into
- * listpacks. Both are checked byte by byte; NULL: it is not one, or larger than a listpack may be.
+ * listpacks. Both are checked byte by byte; NULL: it is not one, or larger than a listpack may be. A zipmap is never
+ * empty.
  */
 #ifndef WEFT_PERSIST_OLD_PACKED_H
 #define WEFT_PERSIST_OLD_PACKED_H

@@ -58,8 +58,9 @@ enum rdb_load_result {
     RDB_FAILED, /* the log says why; some keys may have been added */
 };
 /* Adds what a file holds. `merge`: keys that are there already are replaced; otherwise they are an
- * error. PARKS unless `owned`. What it says about the file goes to the log. */
-enum rdb_load_result rdb_load(const char *path, bool merge, bool owned);
+ * error. PARKS unless `owned`. What is to be said about the file goes to the log; why it failed, to
+ * *why too. */
+enum rdb_load_result rdb_load(const char *path, bool merge, bool owned, struct buf *why);
 
 struct rdb_progress {              /* of loading; relaxed, read by anybody */
     _Atomic(uint64_t) total, done; /* bytes */

@@ -387,11 +387,12 @@ static void init(struct load *l, const char *path, bool merge, bool owned)
     buf_cstr(&l->text);
 }
 
-static void report(const struct load *l)
+static void report(const struct load *l, struct buf *why)
 {
     atomic_store_explicit(&rdb_progress.keys, l->keys, memory_order_relaxed);
     atomic_store_explicit(&rdb_progress.expired, l->expired, memory_order_relaxed);
     if (l->r.failed) {
+        buf_addz(why, l->r.error);
         log_write(LOG_WARNING, "Error reading the RDB file at offset %llu: %s",
                   (unsigned long long)(l->size - rdb_left(&l->r)), l->r.error);
     } else if (l->empty) {
@@ -406,7 +407,7 @@ static void report(const struct load *l)
     }
 }
 
-enum rdb_load_result rdb_load(const char *path, bool merge, bool owned)
+enum rdb_load_result rdb_load(const char *path, bool merge, bool owned, struct buf *why)
 {
     struct load l;
     enum rdb_load_result result = RDB_FAILED;
@@ -418,11 +419,10 @@ enum rdb_load_result rdb_load(const char *path, bool merge, bool owned)
     if (l.got == -ENOENT) {
         result = RDB_NO_FILE;
     } else if (l.got < 0) {
-        log_write(LOG_WARNING, "Fatal error loading the DB, can't open %s: %s", path,
-                  strerror((int)-l.got));
+        buf_addf(why, "can't open %s: %s", path, strerror((int)-l.got));
     } else {
         if (load_all(&l)) result = RDB_LOADED;
-        report(&l);
+        report(&l, why);
     }
     if (l.fd >= 0) close(l.fd);
     mem_free(l.mem);

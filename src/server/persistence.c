@@ -55,7 +55,8 @@ bool persistence_load(void)
     int64_t start = clock_unix_ms();
     note_saved(0);
     set_loading(true);
-    enum rdb_load_result result = rdb_load(file, false, false);
+    struct buf why = {0};
+    enum rdb_load_result result = rdb_load(file, false, false, &why);
     set_loading(false);
     mem_free(file);
     if (result == RDB_LOADED) {
@@ -63,8 +64,9 @@ bool persistence_load(void)
                   (double)(clock_unix_ms() - start) / 1000);
     } else if (result == RDB_FAILED) {
         log_write(LOG_WARNING, "Terminating server after rdb file reading failure.");
-        log_write(LOG_WARNING, "Fatal error loading the DB, check server logs. Exiting.");
+        log_write(LOG_WARNING, "Fatal error loading the DB: %s. Exiting.", buf_cstr(&why));
     }
+    buf_free(&why);
     return result != RDB_FAILED;
 }
 
@@ -104,8 +106,10 @@ const char *persistence_reload(const struct reload *how)
     if (how->flush) flush_all();
     rdb_forget_functions();
     char *file = config_text(OPT_DBFILENAME);
-    enum rdb_load_result result = rdb_load(file, how->merge, true);
+    struct buf why = {0};
+    enum rdb_load_result result = rdb_load(file, how->merge, true, &why);
     mem_free(file);
+    buf_free(&why);
     if (result != RDB_LOADED) return "ERR Error trying to load the RDB dump, check server logs.";
     log_write(LOG_WARNING, "DB reloaded by DEBUG RELOAD");
     return NULL;
