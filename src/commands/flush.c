@@ -7,6 +7,7 @@
  * While everything is owned nothing is freed, so others are held up for some us only, however many
  * keys there were. SYNC tells the client when the memory is back; it holds up nobody else.
  */
+#include "commands/commands_internal.h"
 #include "commands/keys_internal.h"
 
 #define FLUSH_POLL_NS 500000
@@ -23,6 +24,15 @@ static void empty_all(struct call *c, int db)
 {
     for (unsigned i = 0; i < keyspace_parts(); i++)
         c->dirty += (uint32_t)ks_part_flush(keyspace_part(i), db, true);
+}
+
+/* Tells who wants to know that a key is gone. */
+static void serve_all(const struct call *c)
+{
+    struct part_set all = {0};
+    part_set_add_all(&all);
+    serve_ready(&all, c->now_ms);
+    part_set_free(&all);
 }
 
 /* Until what was waiting to be freed at this moment has been freed. */
@@ -42,6 +52,7 @@ static void flush(struct call *c, int db)
     } else {
         keyspace_own_all();
         empty_all(c, db);
+        if (ks_waiting_keys() > 0) serve_all(c);
         keyspace_disown_all();
         if (sync) wait_freed();
     }
