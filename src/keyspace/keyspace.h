@@ -237,6 +237,7 @@ void ks_serve(struct part *p, const struct part_set *owned, int64_t now_ms);
  * The caller disowns, owns the larger set, and asks again. Free when nobody waits in p. OWNED */
 bool ks_ready_needs(struct part *p, unsigned db, const struct key *k, struct part_set *needs);
 uint64_t ks_waiting_keys(void);
+uint64_t ks_waiting_keys_on_missing(void); /* those with a waiter of on_missing */
 
 /* ---- access clock, statistics ----------------------------------------------------------------- */
 

@@ -47,6 +47,7 @@ struct wait_map { /* wait.c: key -> those who wait for it */
     struct wait_queue **slot;
     size_t mask;              /* slots - 1; slot is NULL while nobody has ever waited */
     _Atomic(uint64_t) queues; /* keys that somebody waits for: read by anybody */
+    _Atomic(uint64_t) missed; /* of those, where somebody wants to know when the key is gone */
     size_t movers;            /* waiting entries whose waiter needs other partitions too */
 };
 

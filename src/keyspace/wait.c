@@ -109,14 +109,14 @@ static bool needs_more(const struct waiter *w)
 static void join(struct wait_queue *q, struct waiter_key *wk, struct list_node *before)
 {
     list_insert_before(before, &wk->in_queue);
-    q->missers += wk->w->on_missing;
+    if (wk->w->on_missing && q->missers++ == 0) count_add(&q->part->waiting.missed, 1);
     q->part->waiting.movers += needs_more(wk->w);
 }
 
 static void leave(struct wait_queue *q, struct waiter_key *wk)
 {
     list_remove(&wk->in_queue);
-    q->missers -= wk->w->on_missing;
+    if (wk->w->on_missing && --q->missers == 0) count_add(&q->part->waiting.missed, (uint64_t)-1);
     q->part->waiting.movers -= needs_more(wk->w);
 }
 
@@ -365,6 +365,15 @@ uint64_t ks_waiting_keys(void)
     uint64_t n = 0;
     for (unsigned i = 0; i < keyspace.n_parts; i++) {
         n += count_get(&keyspace.parts[i].waiting.queues);
+    }
+    return n;
+}
+
+uint64_t ks_waiting_keys_on_missing(void)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < keyspace.n_parts; i++) {
+        n += count_get(&keyspace.parts[i].waiting.missed);
     }
     return n;
 }

@@ -108,7 +108,7 @@ static void info_clients(struct buf *out)
     line_u64(out, "clients_in_timeout_table", sessions_blocked());
     line_u64(out, "total_watched_keys", sums.watched_keys);
     line_u64(out, "total_blocking_keys", ks_waiting_keys());
-    line_u64(out, "total_blocking_keys_on_nokey", 0);
+    line_u64(out, "total_blocking_keys_on_nokey", ks_waiting_keys_on_missing());
 }
 
 /* ---- memory -------------------------------------------------------------------------------------
