@@ -174,7 +174,7 @@ static void reply_drawn(struct call *c, const struct entry *e, size_t count)
         reply_bulk(c->r, member);
         count--;
     }
-    entry_free(met);
+    ks_free_later(met);
 }
 
 static void reply_different(struct call *c, const struct entry *e, size_t count)
