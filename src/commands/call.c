@@ -8,6 +8,8 @@
 #include <math.h>
 #include <stdio.h>
 
+_Atomic(size_t) commands_max_reply = SIZE_MAX;
+
 /* ---- the caller ----------------------------------------------------------------------------- */
 
 void caller_init(struct caller *caller, struct reply *reply, uint64_t id)
@@ -85,6 +87,12 @@ void call_touched(struct call *c, const struct key *k, char klass, const char *e
 void call_ready(struct call *c, const struct key *k)
 {
     ks_ready(keyspace_part(k->part), c->db, k);
+}
+
+bool call_reply_too_long(const struct reply *r)
+{
+    size_t max = atomic_load_explicit(&commands_max_reply, memory_order_relaxed);
+    return r->muted || UNLIKELY(reply_pending(r) > MAX(max, (size_t)REPLY_CHUNK));
 }
 
 /* ---- arguments ------------------------------------------------------------------------------ */

@@ -148,6 +148,7 @@ enum { /* caller.gate: nonzero bits send a request through the slow path */
 extern _Atomic(uint32_t) commands_gate; /* nonzero: hooks.admit is asked for every command (pause, loading) */
 extern _Atomic(uint32_t) commands_notify; /* nonzero: hooks.changed is told of every change */
 extern _Atomic(size_t) commands_max_string; /* proto-max-bulk-len: no string grows beyond it */
+extern _Atomic(size_t) commands_max_reply;  /* client-output-buffer-limit, hard; SIZE_MAX: none */
 
 enum {
     CALLER_NO_TOUCH = 1u << 0, CALLER_NO_EVICT = 1u << 1, CALLER_DENY_BLOCKING = 1u << 2,
@@ -217,6 +218,10 @@ void call_touched(struct call *c, const struct key *k, char klass, const char *e
 /* (The key of c->db: who changes one of another database sets c->db to it around the call.) */
 /* A list (zset, stream) at this key came into being or grew: blocked clients may be served after. */
 void call_ready(struct call *c, const struct key *k);
+
+/* Its client will be closed for what waits to be sent already (or hears nothing at all): a handler
+ * that goes on for as long as its client said may stop in the middle of its reply. */
+bool call_reply_too_long(const struct reply *r);
 
 /* Argument parsing with Redis's errors: false: an error was replied. `error`: the text instead of the
  * usual one (with or without its "ERR "), or NULL. */

@@ -108,7 +108,7 @@ static void draw_with_repeats(const struct draw *d, size_t n)
     struct hash_iter it;
     struct slice field, value;
     reply_draw_head(d, n);
-    while (n-- > 0) {
+    while (n-- > 0 && !call_reply_too_long(d->c->r)) {
         hash_random(d->e, &it, &field, &value, NULL);
         reply_drawn(d, field, value, it.blob);
     }

@@ -203,7 +203,7 @@ static void random_many(struct call *c)
         reply_different(c, *slot, (size_t)count);
     } else {
         reply_array(c->r, (size_t)-count);
-        for (; count < 0; count++)
+        for (; count < 0 && !call_reply_too_long(c->r); count++)
             reply_random(c, *slot);
     }
 }

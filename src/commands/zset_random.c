@@ -31,7 +31,7 @@ static void reply_rank(const struct draw *d, size_t rank)
 static void draw_any(const struct draw *d, size_t n)
 {
     size_t len = zset_len(d->e);
-    while (n-- > 0)
+    while (n-- > 0 && !call_reply_too_long(d->r))
         reply_rank(d, rand_below(len));
 }
 

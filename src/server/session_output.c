@@ -28,6 +28,8 @@ bool apply_output_limits(const struct option *o, const char **err)
     sscanf(text, "normal %lld %lld %lld", &hard, &soft, &soft_s);
     mem_free(text);
     atomic_store_explicit(&normal.hard, hard, memory_order_relaxed);
+    atomic_store_explicit(&commands_max_reply, hard ? (size_t)hard : SIZE_MAX,
+                          memory_order_relaxed);
     atomic_store_explicit(&normal.soft, soft, memory_order_relaxed);
     atomic_store_explicit(&normal.soft_s, soft_s, memory_order_relaxed);
     return true;

@@ -339,6 +339,27 @@ test "encodings change at the limits" -since 7.2 {
     $c config set set-max-listpack-value 64
 }
 
+test "a reply beyond the output limit is not built to its end" {
+    fresh
+    make s a
+    make i 1
+    $c hset h f v
+    $c zadd z 1 a
+    $c config set client-output-buffer-limit {normal 1000000 0 0}
+    foreach command {"srandmember s -999999999" "srandmember i -999999999" "hrandfield h -999999999"
+        "zrandmember z -999999999"} {
+        set r [client]
+        send $r {*}$command
+        expect_true {[closed $r 20000]}
+    }
+    $c config set client-output-buffer-limit {normal 0 0 0}
+    set r [client]
+    send $r client reply off
+    send $r srandmember s -999999999
+    send $r client reply on
+    expect [reply $r] OK
+}
+
 test "changes are seen by WATCH" {
     fresh
     make s a b
