@@ -85,6 +85,9 @@ static const struct {
     {"hvals", SORTED},
     {"hrandfield", LENGTH},
     {"hscan", SCANNED_PAIRS},
+    /* sorted sets */
+    {"zrandmember", LENGTH},
+    {"zscan", SCANNED_PAIRS},
 };
 
 /* How all of a value is read, by its type. */
@@ -96,6 +99,7 @@ static const struct {
     {"+list", "LRANGE", EXACT},
     {"+set", "SMEMBERS", SORTED},
     {"+hash", "HGETALL", SORTED_PAIRS},
+    {"+zset", "ZRANGE", EXACT},
 };
 
 struct known {
@@ -209,10 +213,10 @@ static void add_number(struct text *t, int64_t v)
 
 static void add_key(struct text *t, char kind)
 {
-    static const char kinds[] = "sslllmSSHH";
-    if (kind != 'c' && (kind == 'k' || one_in(8))) kind = PICK(kinds);
+    static const char kinds[] = "sslllmSSHHZZ";
+    if (kind != 'c' && kind != 'Y' && (kind == 'k' || one_in(8))) kind = PICK(kinds);
     if (kind == '\0') kind = 'm';
-    if (one_in(60)) return; /* the empty key */
+    if (kind != 'Y' && one_in(60)) return; /* the empty key */
     text_add(t, &kind, 1);
     add_number(t, below(8));
     if (one_in(8)) text_addz(t, "{tag}");
@@ -302,6 +306,42 @@ static void add_float(struct text *t)
     text_addz(t, PICK(edges));
 }
 
+/* Halves and quarters, exact in any sum of them. */
+static void add_score(struct text *t)
+{
+    static const char *const edges[] = {"0",   "-0",  "inf", "-inf", "+inf", "0.5", "-2.25", "1.75",
+                                        "1e3", "0x10", ".5",  "5.",   "+3",   "100", "1024"};
+    static const char *const bad[] = {"abc", "", "nan", " 1", "1 ", "1e309", "("};
+    if (one_in(60))
+        text_addz(t, PICK(bad));
+    else if (one_in(4))
+        text_addz(t, PICK(edges));
+    else
+        add_number(t, below(40) - 10);
+}
+
+static void add_score_bound(struct text *t)
+{
+    if (one_in(4)) text_addz(t, "(");
+    if (one_in(4))
+        text_addz(t, one_in(2) ? "-inf" : "+inf");
+    else
+        add_score(t);
+}
+
+static void add_element(struct text *t);
+
+static void add_lex_bound(struct text *t)
+{
+    static const char *const edges[] = {"-", "+", "[", "(", "", "a", "[e", "(e1", "-1", "+x"};
+    if (one_in(3)) {
+        text_addz(t, PICK(edges));
+        return;
+    }
+    text_addz(t, one_in(2) ? "[" : "(");
+    add_element(t);
+}
+
 static void add_value(struct text *t)
 {
     static const int sizes[] = {11, 12,  20,  43,  44,   45,   63,  64,
@@ -380,10 +420,15 @@ static void add_dollar(struct text *t, char kind)
     case 'l':
     case 'S':
     case 'H':
+    case 'Z':
+    case 'Y':
     case 'c': add_key(t, kind); break;
     case 'v': add_value(t); break;
     case 'x': add_short(t); break;
     case 'e': add_element(t); break;
+    case 'q': add_score(t); break;
+    case 'b': add_score_bound(t); break;
+    case 'L': add_lex_bound(t); break;
     case 'i': add_integer(t); break;
     case 'j': add_no_time(t); break;
     case 'n': one_in(30) ? add_integer(t) : add_number(t, below(30) - 12); break;
@@ -516,8 +561,11 @@ static void generate(struct command *cmd, bool in_multi)
         t++;
     expand(cmd, t->text, t->text + strlen(t->text));
     /* What may wait has its timeout last: a mutation would make it wait long. Without its count
-     * SPOP would pop what it likes. */
-    if (cmd->argv[0].p[0] != 'B' && !is(cmd, "spop")) mutate(cmd);
+     * SPOP would pop what it likes. ZRANK may have one more since 7.2. A huge count of random
+     * members would take as long. */
+    bool fixed = is(cmd, "spop") || is(cmd, "zrank") || is(cmd, "zrevrank") ||
+                 is(cmd, "srandmember") || is(cmd, "hrandfield") || is(cmd, "zrandmember");
+    if (cmd->argv[0].p[0] != 'B' && !fixed) mutate(cmd);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */
@@ -837,10 +885,12 @@ static struct text reply_of(int which, const char *first, const char *second,
     text_addz(new_argument(&cmd), first);
     if (second) text_addz(new_argument(&cmd), second);
     text_add(new_argument(&cmd), key->p, key->n);
-    if (strcmp(first, "LRANGE") == 0) {
+    bool ranks = strcmp(first, "ZRANGE") == 0;
+    if (ranks || strcmp(first, "LRANGE") == 0) {
         text_addz(new_argument(&cmd), "0");
         text_addz(new_argument(&cmd), "-1");
     }
+    if (ranks) text_addz(new_argument(&cmd), "WITHSCORES");
     struct text reply = ask(&links[which][0], &cmd);
     for (int i = 0; i < cmd.argc; i++)
         free(cmd.argv[i].p);

@@ -127,6 +127,7 @@ static const struct template templates[] = {
     {1, "UNWATCH"},
 #include "templates_set.h"
 #include "templates_hash.h"
+#include "templates_zset.h"
 };
 
 #endif
