@@ -125,6 +125,7 @@ static const struct template templates[] = {
     {1, "DISCARD"},
     {3, "WATCH {$k}"},
     {1, "UNWATCH"},
+#include "templates_bits.h"
 #include "templates_set.h"
 #include "templates_hash.h"
 #include "templates_zset.h"

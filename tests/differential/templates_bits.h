@@ -1,0 +1,38 @@
+/* templates_bits.h - bitmaps, HyperLogLogs and sorting: rows of the table in templates.h.
+ *
+ * What is wrong with the arguments of BITCOUNT and BITPOS comes before what is wrong with the key
+ * since Redis 7.2, and how ALPHA orders equal values of BY is nobody's business. */
+#define BIT_INDEX "(0|1|-1|2|-2|7|9|-9|40|-100|300|9223372036854775807|-9223372036854775808)"
+{8, "SETBIT $s $o (0|1)"},
+{1, "SETBIT $s ($i|$n) (0|1|2|$x)"},
+{5, "GETBIT $s $o"},
+{1, "GETBIT $s $i"},
+{6, "BITCOUNT $s [" BIT_INDEX " " BIT_INDEX " [BYTE|BIT|bit]]"},
+{6, "BITPOS $s (0|1) [" BIT_INDEX " [" BIT_INDEX " [BYTE|BIT|bit]]]"},
+{6, "BITOP (AND|OR|XOR|and|Or) $s {$s}"},
+{3, "BITOP NOT $s $s"},
+{1, "BITOP (AND $k {$k}|NOT $s $s $s|NAND $s $s|AND $s)"},
+{4, "BITFIELD $s {SET (u8|i7|u12) ($o|5) $n}"},
+{6, "BITFIELD $s {(GET (u1|i1|u8|i16|u33|i64|u63) ($o|#$o)|SET (u1|i1|u8|i16|u33) ($o|#3) $n|"
+    "INCRBY (u1|i1|u8|i16|u33|i64|u63) ($o|#1) ($n|$i)|OVERFLOW (WRAP|SAT|FAIL))}"},
+{1, "BITFIELD $s (GET (u64|i65|x8|u0|i|u) 0|SET u8|GET u8 (-1|x|#x)|SET u8 0 x|OVERFLOW $x|$x)"},
+{3, "BITFIELD_RO $s {GET (u8|i5|u63) ($o|#2)}"},
+{1, "(BITFIELD|BITFIELD_RO) $k [SET u8 0 1|GET u8 0]"},
+{8, "PFADD (hll1|hll2|hll3) {($e|$n|$v)}"},
+{1, "PFADD ($k|hll4|hll1)"},
+{4, "PFCOUNT {(hll1|hll2|hll3|none)}"},
+{1, "PFCOUNT {$k}"},
+{3, "PFMERGE (hll1|hll2|hll4) {(hll1|hll2|hll3|none)}"},
+{1, "PFMERGE ($k|hll2) [$k]"},
+{1, "PFDEBUG (ENCODING|TODENSE|DECODE) (hll1|hll2|hll3|none|$k)"},
+{1, "(SETRANGE (hll1|hll4) $o $x|APPEND hll4 $x|STRLEN hll4|GET hll2|GET hll4)"},
+{3, "SET w_$n ($n|$f|$x)"},
+{2, "HSET o_$n f $n g $v"},
+{4, "RPUSH (nums|$l) $n $n $n $n $n $n $n"},
+{3, "SORT ($l|nums|$S|$k) [ALPHA] [ASC|DESC]"},
+{3, "(SORT|SORT_RO) (nums|$S) ALPHA [DESC] [LIMIT $n $n] [GET #] [GET w_*]"},
+{4, "SORT nums [BY w_*|BY o_*->f] [DESC] [LIMIT $n $n] [GET #] [GET w_*|GET o_*->g]"},
+{3, "SORT (nums|$l|$S) [BY nosort|BY w_*] [DESC] [LIMIT $n $n] [GET #|GET w_*] STORE ($l|nums2|$k)"},
+{2, "LRANGE nums2 0 -1"},
+{1, "SORT nums (LIMIT x 1|LIMIT 1|BY|GET|STORE|FOO|LIMIT 0 $i)"},
+{1, "SORT_RO nums (STORE x|ALPHA STORE x)"},
