@@ -128,11 +128,12 @@ client-bins: $(CLIENT_BIN)
 .PHONY: client-bins
 
 # Fuzz targets: libFuzzer under address and undefined behaviour sanitizer, over the layers they reach.
-FUZZ_SRC   := $(wildcard src/base/*.c src/types/*.c) src/net/resp.c
+FUZZ_SRC   := $(wildcard src/base/*.c src/types/*.c) src/net/resp.c \
+              $(filter-out src/persist/rdb_save.c src/persist/rdb_load.c,$(wildcard src/persist/*.c))
 FUZZ_FLAGS := -std=gnu17 -D_GNU_SOURCE -Isrc -g -O1 -pthread -fno-omit-frame-pointer -DWEFT_SANITIZER $(WARN) \
               -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 
-build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard src/base/*.h src/types/*.h src/net/*.h)
+build/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC) $(wildcard src/base/*.h src/types/*.h src/net/*.h src/persist/*.h)
 	$(Q)mkdir -p $(@D); echo "  FUZZ  $<"; clang $(FUZZ_FLAGS) $< $(FUZZ_SRC) -o $@ -lm
 
 fuzz:
