@@ -3,10 +3,12 @@
  *
  * Integers are read and written two or eight digits at a time. Floating point has two ways. The
  * quick one is for numbers with few digits, where one exactly represented integer multiplied or
- * divided by one exactly represented power of ten is the correctly rounded result. Everything else
- * goes through the C library, in the "C" locale that the process keeps for numbers.
+ * divided by one exactly represented power of ten is the correctly rounded result. Up to 19 digits
+ * are left to decimal.c. Everything else goes through the C library, in the "C" locale that the
+ * process keeps for numbers.
  */
 #include "base/base.h"
+#include "base/decimal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -157,23 +159,26 @@ struct decimal {
     bool negative;
 };
 
-/* Plain notation with at most 19 digits; false for all else, malformed or not. */
+/* Plain notation with at most 19 digits, zeros before the first not counted, and as many decimals;
+ * false for all else, malformed or not. */
 static bool plain_decimal(struct slice s, struct decimal *d)
 {
     char digits[19];
-    size_t n = 0, point = SIZE_MAX;
+    size_t n = 0, seen = 0, point = SIZE_MAX;
     size_t i = s.n > 0 && *s.p == '-';
     d->negative = i == 1;
     for (; i < s.n; i++) {
-        if (s.p[i] == '.' && point == SIZE_MAX)
-            point = n;
-        else if (n < sizeof digits)
-            digits[n++] = s.p[i];
-        else
-            return false;
+        if (s.p[i] == '.' && point == SIZE_MAX) {
+            point = seen;
+            continue;
+        }
+        seen++;
+        if (n == 0 && s.p[i] == '0') continue;
+        if (n == sizeof digits) return false;
+        digits[n++] = s.p[i];
     }
-    d->decimals = point == SIZE_MAX ? 0 : (unsigned)(n - point);
-    return n > 0 && digits_value(digits, n, &d->digits);
+    d->decimals = point == SIZE_MAX ? 0 : (unsigned)(seen - point);
+    return seen > 0 && d->decimals <= sizeof digits && digits_value(digits, n, &d->digits);
 }
 
 /* Exactly the powers that the type holds without rounding. */
@@ -200,15 +205,23 @@ static bool has_blank_first(struct slice s)
     return isspace((unsigned char)*s.p);
 }
 
+static bool decimal_value(const struct decimal *d, double *out)
+{
+    double v;
+    if (d->digits <= (uint64_t)1 << DBL_MANT_DIG) {
+        v = (double)d->digits / pow10_double[d->decimals];
+    } else if (!decimal_to_double(d->digits, -(int)d->decimals, &v)) {
+        return false;
+    }
+    *out = d->negative ? -v : v;
+    return true;
+}
+
 bool num_parse_double(struct slice s, double *out)
 {
     struct decimal d;
     if (s.n == 0 || has_blank_first(s)) return false;
-    if (plain_decimal(s, &d) && d.digits <= (uint64_t)1 << DBL_MANT_DIG) {
-        double v = (double)d.digits / pow10_double[d.decimals];
-        *out = d.negative ? -v : v;
-        return true;
-    }
+    if (plain_decimal(s, &d) && decimal_value(&d, out)) return true;
     char room[128], *end;
     char *text = terminated(s, room, sizeof room);
     errno = 0;
@@ -248,75 +261,14 @@ struct shortest {
     int n, point;
 };
 
-static void from_digits(struct shortest *s, uint64_t digits, int decimals)
+static void shortest_of(struct shortest *s, double v)
 {
+    int exponent;
+    uint64_t digits = decimal_shortest(v, &exponent);
     s->n = (int)num_fmt_u64(s->digits, digits);
-    s->point = s->n - decimals;
-}
-
-/* Up to 15 digits name one double each, and every double that a text of so few digits names is
- * named by one such text: the first integer that leads back to v is the shortest. */
-static bool few_digits(struct shortest *s, double v)
-{
-    for (int decimals = 1; decimals <= 15; decimals++) {
-        double scaled = nearbyint(v * pow10_double[decimals]);
-        if (scaled >= 1e15) return false;
-        if (scaled < 1 || scaled / pow10_double[decimals] != v) continue;
-        from_digits(s, (uint64_t)scaled, decimals);
-        return true;
-    }
-    return false;
-}
-
-/* Splits "d.dddde[+-]dd", which %.*e writes. */
-static void from_exponent_form(struct shortest *s, const char *text)
-{
-    s->n = 0;
-    for (; *text != 'e'; text++) {
-        if (*text != '.') s->digits[s->n++] = *text;
-    }
-    s->point = atoi(text + 1) + 1;
-    while (s->n > 1 && s->digits[s->n - 1] == '0')
+    s->point = s->n + exponent;
+    while (s->digits[s->n - 1] == '0')
         s->n--;
-}
-
-/* Near a power of two the nearest text of 16 digits may name the neighbour while the one a step
- * away names v; so both neighbours of the nearest are tried before a 17th digit is spent. */
-static bool sixteen_digits(double v, char *text)
-{
-    snprintf(text, NUM_DOUBLE_MAX, "%.15e", v);
-    if (strtod(text, NULL) == v) return true;
-    char *last = strchr(text, 'e') - 1;
-    char was = *last;
-    for (int step = -1; step <= 1; step += 2) {
-        *last = (char)(was + step);
-        if (*last >= '0' && *last <= '9' && strtod(text, NULL) == v) return true;
-    }
-    return false;
-}
-
-/* The smaller, the fewer bits they have, so any length may be the shortest. */
-static void subnormal_digits(struct shortest *s, double v)
-{
-    char text[NUM_DOUBLE_MAX];
-    int precision = 0;
-    do
-        snprintf(text, sizeof text, "%.*e", precision++, v);
-    while (strtod(text, NULL) != v);
-    from_exponent_form(s, text);
-}
-
-static void many_digits(struct shortest *s, double v)
-{
-    char text[NUM_DOUBLE_MAX];
-    if (v < DBL_MIN) {
-        subnormal_digits(s, v);
-        return;
-    }
-    snprintf(text, sizeof text, "%.14e", v);
-    if (strtod(text, NULL) != v && !sixteen_digits(v, text))
-        snprintf(text, sizeof text, "%.16e", v);
-    from_exponent_form(s, text);
 }
 
 static size_t write_exponent(char *out, const struct shortest *s)
@@ -380,7 +332,7 @@ size_t num_fmt_double(char *out, double v)
     size_t sign = v < 0;
     if (sign) *out++ = '-';
     v = fabs(v);
-    if (!few_digits(&s, v)) many_digits(&s, v);
+    shortest_of(&s, v);
     return sign + (is_plain(&s) ? write_plain(out, &s) : write_exponent(out, &s));
 }
 
