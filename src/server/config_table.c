@@ -269,12 +269,6 @@ static const struct option table[] = {
     BOOL("lazyfree-lazy-user-flush", INERT, 0),
 
     /* Encodings of types to come. */
-    INT("zset-max-listpack-entries", INERT, 0, LONG_MAX, 128, .alias = "zset-max-ziplist-entries"),
-    MEMORY("zset-max-listpack-value", INERT, 0, LONG_MAX, 64, .alias = "zset-max-ziplist-value"),
-    INT("set-max-intset-entries", INERT, 0, LONG_MAX, 512),
-    INT("set-max-listpack-entries", INERT, 0, LONG_MAX, 128),
-    INT("set-max-listpack-value", INERT, 0, LONG_MAX, 64),
-    MEMORY("hll-sparse-max-bytes", INERT, 0, LONG_MAX, 3000),
     INT("tracking-table-max-keys", INERT, 0, LONG_MAX, 1000000),
 
     /* Snapshots and the append-only file. */

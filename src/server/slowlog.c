@@ -53,11 +53,22 @@ static bool sensitive_option(struct slice name)
     return o && (o->flags & OPTION_SENSITIVE);
 }
 
+/* Of MIGRATE: behind AUTH one argument is, behind AUTH2 two, up to KEYS. */
+static bool is_migrate_secret(const struct call *c, uint32_t i)
+{
+    for (uint32_t at = 6, n; at < i && !slice_is(c->argv[at], "KEYS"); at += n + 1) {
+        n = slice_is(c->argv[at], "AUTH2") ? 2 : slice_is(c->argv[at], "AUTH");
+        if (i <= at + n) return true;
+    }
+    return false;
+}
+
 /* Is argument i a secret? */
 static bool is_secret(const struct call *c, uint32_t i)
 {
     const char *name = c->cmd->full_name;
     if (strcmp(name, "auth") == 0) return i > 0;
+    if (strcmp(name, "migrate") == 0) return is_migrate_secret(c, i);
     if (strcmp(name, "config|set") == 0)
         return i >= 3 && i % 2 == 1 && sensitive_option(c->argv[i - 1]);
     if (strcmp(name, "hello") != 0) return false;

@@ -268,6 +268,18 @@ test "errors of MIGRATE" -only weft {
     expect [$c get k] v
 }
 
+test "the slow log does not show the passwords of MIGRATE" -only weft {
+    $c config set slowlog-log-slower-than 0
+    $c slowlog reset
+    set port [free_port]
+    catch {$c migrate 127.0.0.1 $port k 0 1000 auth secret}
+    catch {$c migrate 127.0.0.1 $port {} 0 1000 auth2 user secret keys auth key}
+    $c config set slowlog-log-slower-than 10000
+    set log [$c slowlog get]
+    expect [lrange [lindex $log 2 3] 6 end] {auth (redacted)}
+    expect [lrange [lindex $log 1 3] 6 end] {auth2 (redacted) (redacted) keys auth key}
+}
+
 # A server that says nothing.
 test "MIGRATE gives up when nothing is said for the timeout" -only weft {
     set listener [socket -server {apply {{s args} { lappend ::silent $s }}} -myaddr 127.0.0.1 0]
