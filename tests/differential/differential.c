@@ -100,6 +100,7 @@ static const struct {
     {"+set", "SMEMBERS", SORTED},
     {"+hash", "HGETALL", SORTED_PAIRS},
     {"+zset", "ZRANGE", EXACT},
+    {"+stream", "XRANGE", EXACT},
 };
 
 struct known {
@@ -129,6 +130,9 @@ static const struct known known[] = {
      "long arguments are cut in errors"},
     {"pexpireat", "-ERR Unsupported option", "-ERR Unsupported option",
      "long arguments are cut in errors"},
+    {"xread", "-ERR Invalid stream ID", "", "the ID + is new in 7.4"},
+    {"xread", "-ERR Unbalanced", "-ERR Unbalanced", "worded anew since 7.2"},
+    {"xreadgroup", "-ERR Unbalanced", "-ERR Unbalanced", "worded anew since 7.2"},
 };
 
 /* What a connection has queued since MULTI, to compare the elements of EXEC. */
@@ -213,7 +217,7 @@ static void add_number(struct text *t, int64_t v)
 
 static void add_key(struct text *t, char kind)
 {
-    static const char kinds[] = "sslllmSSHHZZ";
+    static const char kinds[] = "sslllmSSHHZZXX";
     if (kind != 'c' && kind != 'Y' && (kind == 'k' || one_in(8))) kind = PICK(kinds);
     if (kind == '\0') kind = 'm';
     if (kind != 'Y' && one_in(60)) return; /* the empty key */
@@ -412,6 +416,43 @@ static void add_pattern(struct text *t)
     text_addz(t, PICK(patterns));
 }
 
+static void add_stream_id(struct text *t)
+{
+    static const char *const edges[] = {"0",
+                                        "0-0",
+                                        "-",
+                                        "+",
+                                        "007-01",
+                                        "1-",
+                                        "-1",
+                                        "1-2-3",
+                                        "18446744073709551615-18446744073709551615",
+                                        "18446744073709551615",
+                                        "18446744073709551616",
+                                        " 1-1",
+                                        "abc",
+                                        ""};
+    if (one_in(60)) {
+        text_addz(t, PICK(edges));
+        return;
+    }
+    add_number(t, below(40));
+    if (one_in(4)) return;
+    text_addz(t, "-");
+    add_number(t, below(5));
+}
+
+static void add_range_end(struct text *t)
+{
+    static const char *const ends[] = {"-", "+", "-", "+", "(-", "("};
+    if (one_in(3)) {
+        text_addz(t, PICK(ends));
+        return;
+    }
+    if (one_in(3)) text_addz(t, "(");
+    add_stream_id(t);
+}
+
 static void add_dollar(struct text *t, char kind)
 {
     switch (kind) {
@@ -422,6 +463,7 @@ static void add_dollar(struct text *t, char kind)
     case 'H':
     case 'Z':
     case 'Y':
+    case 'X':
     case 'c': add_key(t, kind); break;
     case 'v': add_value(t); break;
     case 'x': add_short(t); break;
@@ -439,6 +481,11 @@ static void add_dollar(struct text *t, char kind)
     case 'm': add_time(t, false, true); break;
     case 'T': add_time(t, true, false); break;
     case 'M': add_time(t, true, true); break;
+    case 'I': add_stream_id(t); break;
+    case 'r': add_range_end(t); break;
+    case 'A': add_number(t, below(40)), text_addz(t, "-*"); break;
+    case 'g': text_addz(t, one_in(20) ? "none" : one_in(3) ? "g2" : "g1"); break;
+    case 'h': text_addz(t, one_in(3) ? "carol" : one_in(2) ? "bob" : "alice"); break;
     case 'd': add_number(t, below(DATABASES)); break;
     case 'w': text_addz(t, one_in(2) ? "LEFT" : one_in(8) ? "right" : "RIGHT"); break;
     case 'p': add_pattern(t); break;
@@ -683,6 +730,9 @@ static enum how how_to_compare(const struct command *cmd)
         return NEAR_SECONDS;
     if (is(cmd, "object") && cmd->argc > 1 && strcasecmp(cmd->argv[1].p, "refcount") == 0)
         return SHAPE;
+    /* Times; and 7.0 makes no consumer where it claims nothing. */
+    if (is(cmd, "xinfo") && cmd->argc > 1 && strcasecmp(cmd->argv[1].p, "stream") != 0)
+        return strcasecmp(cmd->argv[1].p, "consumers") == 0 ? SHAPE : LENGTH;
     return EXACT;
 }
 
@@ -891,6 +941,10 @@ static struct text reply_of(int which, const char *first, const char *second,
         text_addz(new_argument(&cmd), "-1");
     }
     if (ranks) text_addz(new_argument(&cmd), "WITHSCORES");
+    if (strcmp(first, "XRANGE") == 0) {
+        text_addz(new_argument(&cmd), "-");
+        text_addz(new_argument(&cmd), "+");
+    }
     struct text reply = ask(&links[which][0], &cmd);
     for (int i = 0; i < cmd.argc; i++)
         free(cmd.argv[i].p);

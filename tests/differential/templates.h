@@ -5,6 +5,8 @@
  *   $k any key       $s key, mostly a string   $l key, mostly a list   $c key of a short string
  *   $S key, mostly a set
  *   $H key, mostly a hash
+ *   $X key, mostly a stream   $I stream ID   $r end of a range of IDs   $A "ms-*"
+ *   $g group   $h consumer
  *   $v value         $x short value            $e list element         $i integer, edges too
  *   $j integer that is no time soon
  *   $n small integer $o offset                 $f float                $u count, edges too
@@ -129,6 +131,7 @@ static const struct template templates[] = {
 #include "templates_set.h"
 #include "templates_hash.h"
 #include "templates_zset.h"
+#include "templates_stream.h"
 };
 
 #endif
