@@ -75,13 +75,24 @@ void call_changed(struct call *c, const struct key *k, char klass, const char *e
     call_touched(c, k, klass, event);
 }
 
-void call_touched(struct call *c, const struct key *k, char klass, const char *event)
+static void tell(struct call *c, const struct key *k, char klass, const char *event)
 {
-    ks_touched(keyspace_part(k->part), c->db, k);
     if (UNLIKELY(atomic_load_explicit(&commands_notify, memory_order_relaxed)) &&
         command_hooks.changed) {
         command_hooks.changed(c, k, klass, event);
     }
+}
+
+void call_touched(struct call *c, const struct key *k, char klass, const char *event)
+{
+    ks_touched(keyspace_part(k->part), c->db, k);
+    tell(c, k, klass, event);
+}
+
+void call_noted(struct call *c, const struct key *k, char klass, const char *event)
+{
+    c->dirty++;
+    tell(c, k, klass, event);
 }
 
 void call_ready(struct call *c, const struct key *k)

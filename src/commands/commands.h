@@ -215,6 +215,9 @@ struct part *call_part(struct call *c, const struct key *k);
 void call_changed(struct call *c, const struct key *k, char klass, const char *event);
 /* The same without counting: of what goes with a change that has been counted. */
 void call_touched(struct call *c, const struct key *k, char klass, const char *event);
+/* Counts and tells, but not the watchers: of what beside a stream's entries changed (its groups), which
+ * does not make a transaction fail. */
+void call_noted(struct call *c, const struct key *k, char klass, const char *event);
 /* (The key of c->db: who changes one of another database sets c->db to it around the call.) */
 /* A list (zset, stream) at this key came into being or grew: blocked clients may be served after. */
 void call_ready(struct call *c, const struct key *k);

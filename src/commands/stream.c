@@ -78,7 +78,7 @@ struct stream_consumer *stream_consumer_ensure(struct call *c, const struct key 
 {
     struct stream_consumer *consumer = stream_consumer_find(g, name);
     if (consumer) return consumer;
-    call_changed(c, k, 't', "xgroup-createconsumer");
+    call_noted(c, k, 't', "xgroup-createconsumer");
     return stream_consumer_create(g, name, c->now_ms);
 }
 
@@ -336,6 +336,6 @@ void xsetid_command(struct call *c)
     s->last_id = o.id;
     if (o.entries_added != -1) s->entries_added = (uint64_t)o.entries_added;
     if (!stream_id_is_zero(o.max_deleted)) s->max_deleted_id = o.max_deleted;
-    call_changed(c, &c->keys[0], 't', "xsetid");
+    call_noted(c, &c->keys[0], 't', "xsetid");
     reply_ok(c->r);
 }

@@ -93,9 +93,12 @@ void xgroup_create_command(struct call *c)
     } else if (!stream_id_arg(c, 4, &id)) {
         return;
     }
-    if (!s) s = stream_create(c, k);
+    if (!s) {
+        s = stream_create(c, k);
+        ks_touched(call_part(c, k), c->db, k);
+    }
     if (stream_group_create(s, c->argv[3], id, o.entries_read)) {
-        call_changed(c, k, 't', "xgroup-create");
+        call_noted(c, k, 't', "xgroup-create");
         reply_ok(c->r);
     } else {
         reply_error(c->r, "BUSYGROUP Consumer Group name already exists");
@@ -121,7 +124,7 @@ void xgroup_setid_command(struct call *c)
     }
     g->last_id = id;
     g->entries_read = o.entries_read;
-    call_changed(c, &c->keys[0], 't', "xgroup-setid");
+    call_noted(c, &c->keys[0], 't', "xgroup-setid");
     reply_ok(c->r);
 }
 
@@ -136,7 +139,7 @@ void xgroup_destroy_command(struct call *c)
         return;
     }
     stream_group_destroy(s, g);
-    call_changed(c, &c->keys[0], 't', "xgroup-destroy");
+    call_noted(c, &c->keys[0], 't', "xgroup-destroy");
     call_ready(c, &c->keys[0]);
     reply_one(c->r);
 }
@@ -163,7 +166,7 @@ void xgroup_delconsumer_command(struct call *c)
     }
     reply_int(c->r, (int64_t)consumer->pel.len);
     stream_consumer_destroy(g, consumer);
-    call_changed(c, &c->keys[0], 't', "xgroup-delconsumer");
+    call_noted(c, &c->keys[0], 't', "xgroup-delconsumer");
 }
 
 /* ---- acknowledging -------------------------------------------------------------------------- */

@@ -130,6 +130,7 @@ static const struct known known[] = {
      "long arguments are cut in errors"},
     {"pexpireat", "-ERR Unsupported option", "-ERR Unsupported option",
      "long arguments are cut in errors"},
+    {"xgroup", ":1", ":0", "7.0 makes no consumer where it reads or claims nothing"},
     {"xread", "-ERR Invalid stream ID", "", "the ID + is new in 7.4"},
     {"xread", "-ERR Unbalanced", "-ERR Unbalanced", "worded anew since 7.2"},
     {"xreadgroup", "-ERR Unbalanced", "-ERR Unbalanced", "worded anew since 7.2"},
