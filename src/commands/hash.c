@@ -20,11 +20,11 @@ void hash_drop_expired(struct hash_ref *h, struct slice field)
     h->expired++;
 }
 
-struct entry *hash_make(struct hash_ref *h)
+struct entry *hash_make(struct hash_ref *h, const struct slice *args, size_t n)
 {
     const struct key *k = &h->c->keys[0];
     if (!h->slot) {
-        h->slot = ks_add(call_part(h->c, k), h->c->db, k, entry_new_hash(k->s));
+        h->slot = ks_add(call_part(h->c, k), h->c->db, k, entry_new_hash_for(k->s, args, n));
         h->had_due = false;
     }
     return *h->slot;
@@ -80,7 +80,7 @@ void hset_command(struct call *c)
         return;
     }
     if (!hash_open(c, &h)) return;
-    struct entry *e = hash_make(&h);
+    struct entry *e = hash_make(&h, c->argv + 2, c->argc - 2);
     hash_before_set(e, c->argv + 2, c->argc - 2);
     for (uint32_t i = 2; i < c->argc; i += 2)
         added += hash_set_arg(c, e, c->argv[i], i + 1, false);
@@ -109,7 +109,7 @@ void hsetnx_command(struct call *c)
         return;
     }
     delete_if_empty(&h);
-    struct entry *e = hash_make(&h);
+    struct entry *e = hash_make(&h, c->argv + 2, 2);
     hash_before_set(e, c->argv + 2, 2);
     hash_set_arg(c, e, c->argv[2], 3, false);
     hash_settle(&h, "hset", NULL);
@@ -215,7 +215,7 @@ void hincrby_command(struct call *c)
         reply_error(c->r, "ERR increment or decrement would overflow");
         return;
     }
-    hash_set_keep_expire(hash_make(&h), c->argv[2], slice_of(text, num_fmt_i64(text, v)));
+    hash_set_keep_expire(hash_make(&h, NULL, 0), c->argv[2], slice_of(text, num_fmt_i64(text, v)));
     hash_settle(&h, "hincrby", NULL);
     reply_int(c->r, v);
 }
@@ -250,7 +250,7 @@ void hincrbyfloat_command(struct call *c)
         return;
     }
     struct slice s = slice_of(text, num_fmt_long_double(text, v));
-    hash_set_keep_expire(hash_make(&h), c->argv[2], s);
+    hash_set_keep_expire(hash_make(&h, NULL, 0), c->argv[2], s);
     hash_settle(&h, "hincrbyfloat", NULL);
     reply_bulk(c->r, s);
 }

@@ -158,8 +158,8 @@ static bool setex_condition(struct hash_ref *h, const struct setex *o)
 static void setex_set(struct hash_ref *h, const struct setex *o)
 {
     struct call *c = h->c;
-    struct entry *e = hash_make(h);
     uint32_t set = 0, removed = 0;
+    struct entry *e = hash_make(h, c->argv + o->first, c->argc - o->first);
     hash_before_set(e, c->argv + o->first, c->argc - o->first);
     if (o->options & TIMES) hash_allow_expire(e);
     for (uint32_t i = o->first; i < c->argc; i += 2) {

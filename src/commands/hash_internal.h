@@ -45,8 +45,8 @@ static inline bool hash_live(struct hash_ref *h, struct slice field, struct hash
     return false;
 }
 
-/* The hash, made if there is none. */
-struct entry *hash_make(struct hash_ref *h);
+/* The hash; made, with room for these n fields and values, if there is none. */
+struct entry *hash_make(struct hash_ref *h, const struct slice *args, size_t n);
 /* Tells of what expired, then of up to two events (NULL: none), the first of which counts as one
  * change; deletes the key if its last field is gone (h->slot is NULL then). */
 void hash_settle(struct hash_ref *h, const char *event, const char *also);

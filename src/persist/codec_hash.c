@@ -69,8 +69,13 @@ static void hash_metadata_encode(struct rdb_writer *w, const struct entry *e)
 static void hash_encode(struct rdb_writer *w, const struct entry *e, uint8_t type)
 {
     int64_t first;
+    lp *l;
     switch (type) {
-    case RDB_HASH_LISTPACK: rdb_put_listpack(w, e->v.ptr); break;
+    case RDB_HASH_LISTPACK:
+        l = hash_to_listpack(e);
+        rdb_put_listpack(w, l);
+        lp_free(l);
+        break;
     case RDB_HASH_LISTPACK_EX:
         first = hash_next_expire(e);
         rdb_put_ms(w, first == ENTRY_NO_EXPIRE ? 0 : first);
@@ -153,7 +158,8 @@ static bool times_in_order(const lp *l)
 
 static bool within_limits(const lp *l, size_t width, bool lengths)
 {
-    if (lp_count(l) / width > hash_limits.max_listpack_entries) return false;
+    size_t max = MIN(hash_limits.max_listpack_entries, (size_t)PAIRS_MAX);
+    if (lp_count(l) / width > max) return false;
     for (size_t pos = lp_first(l); lengths && pos != LP_NONE; pos = lp_next(l, pos)) {
         char tmp[NUM_I64_MAX];
         if (lp_slice(l, pos, tmp).n > hash_limits.max_listpack_value) return false;
@@ -182,8 +188,7 @@ static enum value_result from_listpack(struct rdb_reader *r, lp *l, size_t width
                                        struct slice key, struct entry **out)
 {
     if (within_limits(l, width, lengths)) {
-        enum value_enc enc = width == 3 ? ENC_LISTPACK_EX : ENC_LISTPACK;
-        *out = entry_new(key, TYPE_HASH, enc, l, ENTRY_NO_EXPIRE);
+        *out = entry_new_hash_of(key, width == 3, l);
         return VALUE_OK;
     }
     struct entry *e = entry_new_hash(key);

@@ -88,12 +88,13 @@ static void show_listpack(struct call *c, struct entry *e)
         return;
     }
     struct buf text = {0};
-    const lp *l = e->v.ptr;
+    lp *l = e->type == TYPE_HASH ? hash_to_listpack(e) : e->v.ptr;
     buf_addf(&text, "{total bytes %zu} {num entries %zu}\n", lp_bytes(l), lp_count(l));
     for (size_t pos = lp_first(l); pos != LP_NONE; pos = lp_next(l, pos)) {
         buf_add_repr(&text, lp_slice(l, pos, tmp));
         buf_addc(&text, '\n');
     }
+    if (e->type == TYPE_HASH) lp_free(l);
     reply_verbatim(c->r, "txt", buf_slice(&text));
     buf_free(&text);
 }

@@ -9,14 +9,12 @@
  * Invariants
  *  1. In ENC_LISTPACK_EX the fields with a time come first, ordered by it; the rest have time 0.
  *  2. In ENC_HASHTABLE the heap holds exactly the fields that have a time (hash_field.h).
- *  3. Values and fields of a listpack were at most max_listpack_value bytes when they were added.
+ *  3. Packed fields and values were at most max_listpack_value bytes when they were added.
  */
 #include "types/hash_field.h"
 
-#define PAIR        2 /* elements of a field in ENC_LISTPACK */
-#define TRIPLE      3 /* in ENC_LISTPACK_EX */
-#define NO_TIME     0 /* in a triple */
-#define EMPTY_BYTES 7 /* of a listpack */
+#define TRIPLE  3 /* elements of a field in ENC_LISTPACK_EX */
+#define NO_TIME 0 /* in a triple */
 
 struct hash_limits hash_limits = {.max_listpack_entries = 512, .max_listpack_value = 64};
 
@@ -38,26 +36,51 @@ static inline struct hash_table *table_of(const struct entry *e)
     return e->v.ptr;
 }
 
-static inline size_t step_of(const struct entry *e)
+static inline bool is_pairs(const struct entry *e)
 {
-    return e->enc == ENC_LISTPACK_EX ? TRIPLE : PAIR;
+    return LIKELY(e->enc == ENC_LISTPACK);
 }
 
-static inline bool fits_listpack(struct slice s)
+static inline bool has_triples(const struct entry *e)
+{
+    return e->enc == ENC_LISTPACK_EX;
+}
+
+static inline bool fits_packed(struct slice s)
 {
     return s.n <= hash_limits.max_listpack_value;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
 
+struct entry *entry_new_hash_for(struct slice key, const struct slice *args, size_t n)
+{
+    return entry_new(key, TYPE_HASH, ENC_LISTPACK, pairs_new(args, n), ENTRY_NO_EXPIRE);
+}
+
 struct entry *entry_new_hash(struct slice key)
 {
-    return entry_new(key, TYPE_HASH, ENC_LISTPACK, lp_new(0), ENTRY_NO_EXPIRE);
+    return entry_new_hash_for(key, NULL, 0);
+}
+
+struct entry *entry_new_hash_of(struct slice key, bool triples, lp *l)
+{
+    if (triples) return entry_new(key, TYPE_HASH, ENC_LISTPACK_EX, l, ENTRY_NO_EXPIRE);
+    pairs *p = pairs_of_listpack(l);
+    lp_free(l);
+    return entry_new(key, TYPE_HASH, ENC_LISTPACK, p, ENTRY_NO_EXPIRE);
+}
+
+lp *hash_to_listpack(const struct entry *e)
+{
+    assert(!is_table(e));
+    return is_pairs(e) ? pairs_to_listpack(e->v.ptr) : lp_dup(e->v.ptr);
 }
 
 size_t hash_len(const struct entry *e)
 {
-    return is_table(e) ? dict_len(table_of(e)->fields) : lp_count(e->v.ptr) / step_of(e);
+    if (is_pairs(e)) return pairs_count(e->v.ptr);
+    return is_table(e) ? dict_len(table_of(e)->fields) : lp_count(e->v.ptr) / TRIPLE;
 }
 
 struct dict *hash_dict(const struct entry *e)
@@ -75,7 +98,11 @@ static struct hash_table *table_new(size_t n)
 
 static void free_value(struct entry *e)
 {
-    if (!is_table(e)) {
+    if (is_pairs(e)) {
+        pairs_free(e->v.ptr);
+        return;
+    }
+    if (has_triples(e)) {
         lp_free(e->v.ptr);
         return;
     }
@@ -99,6 +126,7 @@ static struct hash_table *table_dup(const struct hash_table *t)
 
 static void *dup_value(const struct entry *e)
 {
+    if (is_pairs(e)) return pairs_dup(e->v.ptr);
     return is_table(e) ? (void *)table_dup(table_of(e)) : lp_dup(e->v.ptr);
 }
 
@@ -116,18 +144,17 @@ static size_t free_effort(const struct entry *e)
 
 const struct type_ops hash_ops = {free_value, dup_value, value_memory, free_effort};
 
-/* ---- listpacks ------------------------------------------------------------------------------ */
+/* ---- triples -------------------------------------------------------------------------------- */
 
 static inline size_t lp_field(const struct entry *e, struct slice field)
 {
     const lp *l = e->v.ptr;
-    return lp_find(l, lp_first(l), field, step_of(e) - 1);
+    return lp_find(l, lp_first(l), field, TRIPLE - 1);
 }
 
-/* The time of the triple whose value is at pos; a pair has none. */
+/* The time of the triple whose value is at pos. */
 static inline int64_t lp_time(const struct entry *e, size_t value_pos)
 {
-    if (LIKELY(e->enc == ENC_LISTPACK)) return ENTRY_NO_EXPIRE;
     int64_t ms = lp_get(e->v.ptr, lp_next(e->v.ptr, value_pos)).i;
     return ms == NO_TIME ? ENTRY_NO_EXPIRE : ms;
 }
@@ -170,7 +197,7 @@ static lp *lp_add_triple(lp *l, struct slice field, struct slice value, int64_t 
 static lp *lp_remove_at(const struct entry *e, size_t pos)
 {
     lp *l = e->v.ptr;
-    for (size_t i = step_of(e); i > 0; i--)
+    for (size_t i = TRIPLE; i > 0; i--)
         l = lp_delete(l, &pos);
     return l;
 }
@@ -190,15 +217,17 @@ void hash_allow_expire(struct entry *e)
 {
     char tmp[NUM_I64_MAX];
     if (e->enc != ENC_LISTPACK) return;
-    lp *old = e->v.ptr, *l = lp_new(lp_bytes(old) + lp_count(old));
-    for (size_t pos = lp_first(old); pos != LP_NONE;) {
-        l = lp_append(l, lp_slice(old, pos, tmp));
-        pos = lp_next(old, pos);
-        l = lp_append(l, lp_slice(old, pos, tmp));
-        pos = lp_next(old, pos);
+    pairs *old = e->v.ptr;
+    size_t pos = pairs_first(old), n = pairs_count(old);
+    lp *l = lp_new(pairs_bytes(old) + 4 * n + 8);
+    for (; n > 0; n--) {
+        l = lp_append(l, pairs_slice(old, pos, tmp));
+        pos = pairs_next(old, pos);
+        l = lp_append(l, pairs_slice(old, pos, tmp));
+        pos = pairs_next(old, pos);
         l = lp_append_int(l, NO_TIME);
     }
-    lp_free(old);
+    pairs_free(old);
     e->v.ptr = l;
     e->enc = ENC_LISTPACK_EX;
 }
@@ -224,17 +253,19 @@ static void to_table(struct entry *e, size_t n)
     hash_first(e, &it);
     while (hash_next(&it, &field, &value, &expire_ms))
         table_add(t, field, value, NULL, expire_ms);
-    lp_free(e->v.ptr);
+    free_value(e);
     e->v.ptr = t;
     e->enc = ENC_HASHTABLE;
 }
 
-static size_t lp_bytes_for(const struct slice *args, size_t n)
+#define FEW_BYTES ((size_t)1 << 20) /* added by one command, without another look */
+
+/* Would that many bytes more be too many for a listpack? */
+static bool too_large(const struct entry *e, size_t add)
 {
-    size_t bytes = EMPTY_BYTES;
-    for (size_t i = 0; i < n; i++)
-        bytes += lp_elem_bytes(args[i]);
-    return bytes;
+    if (LIKELY(add <= FEW_BYTES) && is_pairs(e)) return false;
+    size_t now = is_pairs(e) ? pairs_bytes(e->v.ptr) : lp_bytes(e->v.ptr);
+    return add > LP_MAX_BYTES || now + add > LP_MAX_BYTES;
 }
 
 void hash_before_set(struct entry *e, const struct slice *args, size_t n)
@@ -243,15 +274,10 @@ void hash_before_set(struct entry *e, const struct slice *args, size_t n)
     size_t sum = 0;
     bool fits = n / 2 <= hash_limits.max_listpack_entries;
     for (size_t i = 0; i < n && fits; i++) {
-        fits = fits_listpack(args[i]);
+        fits = fits_packed(args[i]);
         sum += args[i].n;
     }
-    if (UNLIKELY(!fits || !lp_safe_to_add(e->v.ptr, sum))) {
-        to_table(e, n / 2);
-    } else if (e->enc == ENC_LISTPACK && lp_count(e->v.ptr) == 0) {
-        lp_free(e->v.ptr);
-        e->v.ptr = lp_new(lp_bytes_for(args, n));
-    }
+    if (UNLIKELY(!fits || too_large(e, sum))) to_table(e, n / 2);
 }
 
 /* ---- one field ------------------------------------------------------------------------------ */
@@ -271,9 +297,18 @@ static bool find_in_table(const struct entry *e, struct slice field, struct hash
     return true;
 }
 
-bool hash_find(const struct entry *e, struct slice field, struct hash_found *found)
+static inline bool find_in_pairs(const pairs *p, struct slice field, struct hash_found *found)
 {
-    if (is_table(e)) return find_in_table(e, field, found);
+    size_t pos = pairs_find(p, field);
+    if (pos == PAIRS_NONE) return false;
+    found->value = pairs_slice(p, pairs_next(p, pos), found->tmp);
+    found->blob = NULL;
+    found->expire_ms = ENTRY_NO_EXPIRE;
+    return true;
+}
+
+static bool find_in_triples(const struct entry *e, struct slice field, struct hash_found *found)
+{
     size_t pos = lp_field(e, field);
     if (pos == LP_NONE) return false;
     pos = lp_next(e->v.ptr, pos);
@@ -281,6 +316,12 @@ bool hash_find(const struct entry *e, struct slice field, struct hash_found *fou
     found->blob = NULL;
     found->expire_ms = lp_time(e, pos);
     return true;
+}
+
+bool hash_find(const struct entry *e, struct slice field, struct hash_found *found)
+{
+    if (is_pairs(e)) return find_in_pairs(e->v.ptr, field, found);
+    return is_table(e) ? find_in_table(e, field, found) : find_in_triples(e, field, found);
 }
 
 bool hash_get(const struct entry *e, struct slice field, struct slice *value, char *tmp,
@@ -296,24 +337,31 @@ bool hash_get(const struct entry *e, struct slice field, struct slice *value, ch
 
 bool hash_has(const struct entry *e, struct slice field)
 {
+    if (is_pairs(e)) return pairs_find(e->v.ptr, field) != PAIRS_NONE;
     return is_table(e) ? table_find(e, field) != NULL : lp_field(e, field) != LP_NONE;
 }
 
-static bool put_in_listpack(struct entry *e, struct slice field, struct slice value, bool keep)
+static bool put_in_triples(struct entry *e, struct slice field, struct slice value, bool keep)
 {
     size_t pos = lp_field(e, field);
-    bool added = pos == LP_NONE;
-    if (!added) {
-        size_t value_pos = lp_next(e->v.ptr, pos);
-        e->v.ptr = lp_replace(e->v.ptr, &value_pos, value);
-        if (!keep && lp_time(e, value_pos) != ENTRY_NO_EXPIRE) lp_retime(e, pos, field, NO_TIME);
-    } else if (e->enc == ENC_LISTPACK) {
-        e->v.ptr = lp_append(lp_append(e->v.ptr, field), value);
-    } else {
+    if (pos == LP_NONE) {
         e->v.ptr = lp_add_triple(e->v.ptr, field, value, NO_TIME);
+        return true;
     }
+    size_t value_pos = lp_next(e->v.ptr, pos);
+    e->v.ptr = lp_replace(e->v.ptr, &value_pos, value);
+    if (!keep && lp_time(e, value_pos) != ENTRY_NO_EXPIRE) lp_retime(e, pos, field, NO_TIME);
+    return false;
+}
+
+static bool put_packed(struct entry *e, struct slice field, struct slice value, bool keep)
+{
     size_t n = hash_len(e);
-    if (UNLIKELY(n > hash_limits.max_listpack_entries)) to_table(e, n);
+    bool added = is_pairs(e) ? pairs_put((pairs **)&e->v.ptr, field, value)
+                             : put_in_triples(e, field, value, keep);
+    if (UNLIKELY(n + added > MIN(hash_limits.max_listpack_entries, (size_t)PAIRS_MAX))) {
+        to_table(e, n + added);
+    }
     return added;
 }
 
@@ -352,8 +400,7 @@ static inline bool set(struct entry *e, struct slice field, struct slice value, 
                        bool keep)
 {
     if (LIKELY(!is_table(e))) {
-        if (fits_listpack(field) && fits_listpack(value))
-            return put_in_listpack(e, field, value, keep);
+        if (fits_packed(field) && fits_packed(value)) return put_packed(e, field, value, keep);
         to_table(e, 0);
     }
     return put_in_table(e, field, value, blob, keep);
@@ -386,9 +433,9 @@ static bool remove_from_table(struct hash_table *t, struct slice field)
 bool hash_remove(struct entry *e, struct slice field)
 {
     if (is_table(e)) return remove_from_table(table_of(e), field);
-    size_t pos = lp_field(e, field);
+    size_t pos = is_pairs(e) ? pairs_find(e->v.ptr, field) : lp_field(e, field);
     if (pos == LP_NONE) return false;
-    e->v.ptr = lp_remove_at(e, pos);
+    e->v.ptr = is_pairs(e) ? pairs_remove(e->v.ptr, pos) : lp_remove_at(e, pos);
     return true;
 }
 
@@ -415,9 +462,9 @@ static bool table_set_expire(struct hash_table *t, struct slice field, int64_t m
 bool hash_set_expire(struct entry *e, struct slice field, int64_t ms)
 {
     if (is_table(e)) return table_set_expire(table_of(e), field, ms);
+    assert(has_triples(e));
     size_t pos = lp_field(e, field);
     if (pos == LP_NONE) return false;
-    assert(e->enc == ENC_LISTPACK_EX);
     if (lp_time(e, lp_next(e->v.ptr, pos)) != ms) {
         lp_retime(e, pos, field, ms == ENTRY_NO_EXPIRE ? NO_TIME : ms);
     }
@@ -469,7 +516,10 @@ void hash_first(const struct entry *e, struct hash_iter *it)
 {
     it->e = e;
     it->blob = NULL;
-    if (is_table(e)) {
+    if (is_pairs(e)) {
+        it->pos = pairs_first(e->v.ptr);
+        it->left = pairs_count(e->v.ptr);
+    } else if (is_table(e)) {
         it->in = dict_first(table_of(e)->fields);
     } else {
         it->pos = lp_first(e->v.ptr);
@@ -486,29 +536,53 @@ static void show_field(struct hash_iter *it, const struct hash_field *f, struct 
 }
 
 /* Shows what is at it->pos and moves behind it. */
-static void show_listpack(struct hash_iter *it, struct slice *field, struct slice *value,
-                          int64_t *expire_ms)
+static void show_triple(struct hash_iter *it, struct slice *field, struct slice *value,
+                        int64_t *expire_ms)
 {
     const lp *l = it->e->v.ptr;
     *field = lp_slice(l, it->pos, it->field_tmp);
-    size_t value_pos = lp_next(l, it->pos), last = value_pos;
+    size_t value_pos = lp_next(l, it->pos);
     if (value) *value = lp_slice(l, value_pos, it->value_tmp);
     if (expire_ms) *expire_ms = lp_time(it->e, value_pos);
-    if (it->e->enc == ENC_LISTPACK_EX) last = lp_next(l, value_pos);
-    it->pos = lp_next(l, last);
+    it->pos = lp_next(l, lp_next(l, value_pos));
+}
+
+static inline void show_pair(struct hash_iter *it, struct slice *field, struct slice *value,
+                             int64_t *expire_ms)
+{
+    const pairs *p = it->e->v.ptr;
+    *field = pairs_slice(p, it->pos, it->field_tmp);
+    it->pos = pairs_next(p, it->pos);
+    if (value) *value = pairs_slice(p, it->pos, it->value_tmp);
+    if (expire_ms) *expire_ms = ENTRY_NO_EXPIRE;
+    it->pos = pairs_next(p, it->pos);
 }
 
 bool hash_next(struct hash_iter *it, struct slice *field, struct slice *value, int64_t *expire_ms)
 {
-    if (is_table(it->e)) {
+    if (is_pairs(it->e)) {
+        if (it->left == 0) return false;
+        it->left--;
+        show_pair(it, field, value, expire_ms);
+    } else if (is_table(it->e)) {
         const struct hash_field *f = dict_next(&it->in);
         if (!f) return false;
         show_field(it, f, field, value, expire_ms);
-        return true;
+    } else {
+        if (it->pos == LP_NONE) return false;
+        show_triple(it, field, value, expire_ms);
     }
-    if (it->pos == LP_NONE) return false;
-    show_listpack(it, field, value, expire_ms);
     return true;
+}
+
+static void show_random_pair(struct hash_iter *it, size_t i, struct slice *field,
+                             struct slice *value, int64_t *expire_ms)
+{
+    const pairs *p = it->e->v.ptr;
+    it->pos = pairs_first(p);
+    for (i *= 2; i > 0; i--)
+        it->pos = pairs_next(p, it->pos);
+    show_pair(it, field, value, expire_ms);
 }
 
 bool hash_random(const struct entry *e, struct hash_iter *it, struct slice *field,
@@ -518,11 +592,13 @@ bool hash_random(const struct entry *e, struct hash_iter *it, struct slice *fiel
     if (n == 0) return false;
     it->e = e;
     it->blob = NULL;
-    if (is_table(e)) {
+    if (is_pairs(e)) {
+        show_random_pair(it, rand_below(n), field, value, expire_ms);
+    } else if (is_table(e)) {
         show_field(it, dict_random(table_of(e)->fields), field, value, expire_ms);
     } else {
-        it->pos = lp_seek(e->v.ptr, (int64_t)(rand_below(n) * step_of(e)));
-        show_listpack(it, field, value, expire_ms);
+        it->pos = lp_seek(e->v.ptr, (int64_t)(rand_below(n) * TRIPLE));
+        show_triple(it, field, value, expire_ms);
     }
     return true;
 }

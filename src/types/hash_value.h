@@ -1,7 +1,7 @@
 /*
  * hash_value.h - the hash type: fields with values, each of which may have an expiry of its own.
  *
- *   ENC_LISTPACK      v.ptr is an lp *: field, value, field, value, ...
+ *   ENC_LISTPACK      v.ptr is a pairs * (pairs.h): field, value, field, value, ...
  *   ENC_LISTPACK_EX   v.ptr is an lp *: field, value, time in ms (0: none), ...; the earliest first,
  *                     those without a time last. As DUMP and RDB files carry it.
  *   ENC_HASHTABLE     v.ptr is a struct hash_table *: a dict, and a heap of the fields with a time
@@ -17,6 +17,7 @@
 
 #include "base/base.h"
 #include "types/dict.h"
+#include "types/pairs.h"
 
 struct blob;
 struct entry;
@@ -27,9 +28,15 @@ struct hash_limits {
 };
 extern struct hash_limits hash_limits; /* written with all partitions owned only */
 
-/* An empty hash without an expiry, ENC_LISTPACK. One made of a listpack that is there already is
- * entry_new(key, TYPE_HASH, ENC_LISTPACK or ENC_LISTPACK_EX, listpack, ...). */
+/* An empty hash without an expiry, ENC_LISTPACK. */
 struct entry *entry_new_hash(struct slice key);
+/* The same with room for fields and values of these sizes. */
+struct entry *entry_new_hash_for(struct slice key, const struct slice *args, size_t n);
+/* A hash of at most PAIRS_MAX fields, from a listpack (valid, no field twice), which it takes over:
+ * of pairs (ENC_LISTPACK), or of triples in order (ENC_LISTPACK_EX). */
+struct entry *entry_new_hash_of(struct slice key, bool triples, lp *l);
+/* A new listpack of an ENC_LISTPACK or ENC_LISTPACK_EX; the caller frees it. */
+lp *hash_to_listpack(const struct entry *e);
 
 size_t hash_len(const struct entry *e);
 
@@ -74,7 +81,8 @@ size_t hash_remove_expired(struct entry *e, int64_t now_ms, size_t max);
 /* In no order. The hash may not change meanwhile. */
 struct hash_iter {
     const struct entry *e;
-    size_t pos;          /* of the next field in the listpack */
+    size_t pos;          /* of the next field where it is packed */
+    size_t left;         /* pairs from there on */
     struct dict_iter in; /* of a hash table */
     struct blob *blob;   /* of the value shown last, as in struct hash_found */
     char field_tmp[NUM_I64_MAX], value_tmp[NUM_I64_MAX];

@@ -31,16 +31,13 @@
  *  2. The allocation is at least `total` bytes; what more it has is room to grow into. mem_usable()
  *     knows, so no capacity is stored.
  */
-#include "types/types_internal.h"
+#include "types/packed_elem.h"
 
 #define HEADER        6
 #define END           0xFF
 #define EMPTY_BYTES   (HEADER + 1)
 #define COUNT_UNKNOWN 65535u
-#define HEAD_MAX      9 /* bytes of an encoding with an integer, or before a string's bytes */
 #define BACK_MAX      5
-
-enum { STR32 = 0xF0, INT16 = 0xF1, INT24 = 0xF2, INT32 = 0xF3, INT64 = 0xF4 };
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
               "header and integers are copied as they are");
@@ -91,22 +88,6 @@ static void sub_count(lp *l, size_t less)
 
 /* ---- one element ---------------------------------------------------------------------------- */
 
-/* The size of encoding and data of what is at p. */
-static inline size_t body_size(const uint8_t *p)
-{
-    uint8_t c = *p;
-    uint32_t n;
-    if (c < 0x80) return 1;
-    if (c < 0xC0) return 1 + (c & 0x3Fu);
-    if (c < 0xE0) return 2;
-    if (c < 0xF0) return 2 + ((c & 0x0Fu) << 8 | p[1]);
-    switch (c) {
-    case STR32: memcpy(&n, p + 1, sizeof n); return 5 + (size_t)n;
-    case INT64: return 9;
-    default: return 2u + c - STR32; /* INT16 .. INT32 */
-    }
-}
-
 /* The size of the back length of a body of n bytes. */
 static inline size_t back_size(size_t n)
 {
@@ -140,85 +121,15 @@ static inline size_t element_size(const uint8_t *p)
     return body + back_size(body);
 }
 
-/* An element about to be stored: `head` then the bytes of `tail`, then the back length. */
-struct coded {
-    uint8_t head[HEAD_MAX];
-    size_t head_n;
-    struct slice tail;
-};
-
-static inline size_t coded_body(const struct coded *c)
-{
-    return c->head_n + c->tail.n;
-}
-
 static inline size_t coded_size(const struct coded *c)
 {
     size_t body = coded_body(c);
     return body + back_size(body);
 }
 
-static void code_wide_int(struct coded *c, int64_t v)
-{
-    size_t n = 8;
-    c->head[0] = INT64;
-    if (v >= INT16_MIN && v <= INT16_MAX) {
-        n = 2;
-        c->head[0] = INT16;
-    } else if (v >= -(1 << 23) && v < 1 << 23) {
-        n = 3;
-        c->head[0] = INT24;
-    } else if (v >= INT32_MIN && v <= INT32_MAX) {
-        n = 4;
-        c->head[0] = INT32;
-    }
-    memcpy(c->head + 1, &v, sizeof v); /* the bytes beyond n are not used */
-    c->head_n = 1 + n;
-}
-
-static void code_int(struct coded *c, int64_t v)
-{
-    c->tail = (struct slice){NULL, 0};
-    if (v >= 0 && v <= 127) {
-        c->head[0] = (uint8_t)v;
-        c->head_n = 1;
-    } else if (v >= -4096 && v <= 4095) {
-        unsigned bits = (unsigned)v & 0x1FFF;
-        c->head[0] = (uint8_t)(0xC0 | bits >> 8);
-        c->head[1] = (uint8_t)bits;
-        c->head_n = 2;
-    } else {
-        code_wide_int(c, v);
-    }
-}
-
-static inline void code(struct coded *c, struct slice s)
-{
-    int64_t v;
-    if (slice_is_i64(s, &v)) {
-        code_int(c, v);
-        return;
-    }
-    c->tail = s;
-    if (LIKELY(s.n < 64)) {
-        c->head[0] = (uint8_t)(0x80 | s.n);
-        c->head_n = 1;
-    } else if (s.n < 4096) {
-        c->head[0] = (uint8_t)(0xE0 | s.n >> 8);
-        c->head[1] = (uint8_t)s.n;
-        c->head_n = 2;
-    } else {
-        uint32_t n = (uint32_t)s.n;
-        c->head[0] = STR32;
-        memcpy(c->head + 1, &n, sizeof n);
-        c->head_n = 5;
-    }
-}
-
 static inline void put_coded(uint8_t *p, const struct coded *c)
 {
-    memcpy(p, c->head, c->head_n);
-    copy_bytes((char *)p + c->head_n, c->tail);
+    put_coded_body(p, c);
     put_back(p + coded_body(c), coded_body(c));
 }
 
@@ -229,40 +140,9 @@ size_t lp_elem_bytes(struct slice s)
     return coded_size(&c);
 }
 
-/* Of n bytes, little endian. */
-static int64_t read_int(const uint8_t *p, unsigned n)
-{
-    uint64_t v = 0;
-    memcpy(&v, p, n);
-    unsigned unused = 64 - 8 * n;
-    return (int64_t)(v << unused) >> unused;
-}
-
-static struct lp_elem integer(int64_t v)
-{
-    return (struct lp_elem){NULL, 0, v};
-}
-
-static struct lp_elem string(const uint8_t *p, size_t n)
-{
-    return (struct lp_elem){(const char *)p, n, 0};
-}
-
 struct lp_elem lp_get(const lp *l, size_t pos)
 {
-    const uint8_t *p = l + pos;
-    uint8_t c = *p;
-    if (c < 0x80) return integer(c);
-    if (c < 0xC0) return string(p + 1, c & 0x3Fu);
-    if (c < 0xE0) return integer((int64_t)((uint64_t)((c & 0x1Fu) << 8 | p[1]) << 51) >> 51);
-    if (c < 0xF0) return string(p + 2, (c & 0x0Fu) << 8 | p[1]);
-    switch (c) {
-    case STR32: return string(p + 5, body_size(p) - 5);
-    case INT16: return integer(read_int(p + 1, 2));
-    case INT24: return integer(read_int(p + 1, 3));
-    case INT32: return integer(read_int(p + 1, 4));
-    default: return integer(read_int(p + 1, 8));
-    }
+    return elem_at(l + pos);
 }
 
 struct slice lp_slice(const lp *l, size_t pos, char *tmp)
