@@ -147,6 +147,7 @@ enum { /* caller.gate: nonzero bits send a request through the slow path */
 };
 extern _Atomic(uint32_t) commands_gate; /* nonzero: hooks.admit is asked for every command (pause, loading) */
 extern _Atomic(uint32_t) commands_notify; /* nonzero: hooks.changed is told of every change */
+extern _Atomic(bool) commands_flush_async; /* lazyfree-lazy-user-flush: FLUSHALL and FLUSHDB do not wait */
 extern _Atomic(size_t) commands_max_string; /* proto-max-bulk-len: no string grows beyond it */
 extern _Atomic(size_t) commands_max_reply;  /* client-output-buffer-limit, hard; SIZE_MAX: none */
 

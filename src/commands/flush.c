@@ -12,18 +12,21 @@
 
 #define FLUSH_POLL_NS 500000
 
+_Atomic(bool) commands_flush_async;
+
 static bool parse_mode(struct call *c, bool *sync)
 {
-    *sync = c->argc == 1 || slice_is(c->argv[1], "SYNC");
+    *sync = c->argc == 1 ? !atomic_load_explicit(&commands_flush_async, memory_order_relaxed)
+                         : slice_is(c->argv[1], "SYNC");
     if (c->argc == 1 || (c->argc == 2 && (*sync || slice_is(c->argv[1], "ASYNC")))) return true;
     call_syntax_error(c);
     return false;
 }
 
-static void empty_all(struct call *c, int db)
+static void empty_all(struct call *c, int db, bool lazy)
 {
     for (unsigned i = 0; i < keyspace_parts(); i++)
-        c->dirty += (uint32_t)ks_part_flush(keyspace_part(i), db, true);
+        c->dirty += (uint32_t)ks_part_flush(keyspace_part(i), db, lazy);
 }
 
 /* Tells who wants to know that a key is gone. */
@@ -48,10 +51,10 @@ static void flush(struct call *c, int db)
     bool sync;
     if (!parse_mode(c, &sync)) return;
     if (walk_owns_all(c)) {
-        empty_all(c, db);
+        empty_all(c, db, !sync); /* there is no waiting in a transaction */
     } else {
         keyspace_own_all();
-        empty_all(c, db);
+        empty_all(c, db, true);
         if (ks_waiting_keys() > 0) serve_all(c);
         keyspace_disown_all();
         if (sync) wait_freed();

@@ -159,6 +159,7 @@ void retire(void *memory);
 void retire__start(void);
 
 void lazyfree__start(void);
+void lazyfree__reset(void); /* what was freed so far is no longer counted */
 /* Frees a table that nobody finds any more, with its entries. */
 void lazyfree__table(struct table *t);
 void lazyfree__table_now(struct table *t);

@@ -24,6 +24,7 @@ static _Atomic(struct garbage *) pile;
 static _Atomic(struct co *) sweeper;
 static struct garbage *in_hand; /* the sweeper's; not on its stack, where it would be lost with it */
 static _Atomic(uint64_t) pending, freed;
+static _Atomic(uint64_t) freed_before; /* the statistics were reset */
 
 static void push(struct garbage g)
 {
@@ -71,7 +72,14 @@ uint64_t ks_lazyfree_pending(void)
 
 uint64_t ks_lazyfreed(void)
 {
-    return atomic_load_explicit(&freed, memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(&freed_before, memory_order_relaxed);
+    return atomic_load_explicit(&freed, memory_order_relaxed) - before;
+}
+
+void lazyfree__reset(void)
+{
+    uint64_t now = atomic_load_explicit(&freed, memory_order_relaxed);
+    atomic_store_explicit(&freed_before, now, memory_order_relaxed);
 }
 
 /* ---- freeing -------------------------------------------------------------------------------- */

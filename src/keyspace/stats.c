@@ -89,6 +89,7 @@ void keyspace_reset_stats(void)
         read_counters(&keyspace.parts[i], &zero[i]);
     }
     pthread_mutex_unlock(&lock);
+    lazyfree__reset();
 }
 
 /* ---- the report ----------------------------------------------------------------------------- */

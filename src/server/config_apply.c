@@ -48,6 +48,13 @@ bool apply_zset_limits(const struct option *o, const char **err)
     return true;
 }
 
+bool apply_flush_mode(const struct option *o, const char **err)
+{
+    atomic_store_explicit(&commands_flush_async, config_num(OPT_LAZYFREE_LAZY_USER_FLUSH) != 0,
+                          memory_order_relaxed);
+    return true;
+}
+
 bool apply_hll_limits(const struct option *o, const char **err)
 {
     hll_limits.sparse_max_bytes = (size_t)config_num(OPT_HLL_SPARSE_MAX_BYTES);

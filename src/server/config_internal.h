@@ -31,6 +31,7 @@ void print_output_limits(const struct option *o, struct buf *out);
 /* config_apply.c, unless said otherwise: see struct option. */
 bool apply_expire_effort(const struct option *o, const char **err);
 bool apply_policy(const struct option *o, const char **err);
+bool apply_flush_mode(const struct option *o, const char **err);
 bool apply_hll_limits(const struct option *o, const char **err);
 bool apply_list_limits(const struct option *o, const char **err);
 bool apply_set_limits(const struct option *o, const char **err);

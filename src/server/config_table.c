@@ -142,6 +142,8 @@ static const struct option table[] = {
     [OPT_LATENCY_TRACKING] = BOOL("latency-tracking", 0, 1),
     [OPT_LATENCY_TRACKING_INFO_PERCENTILES] =
         LIST("latency-tracking-info-percentiles", BARE, "50 99 99.9", check_percentiles),
+    [OPT_LAZYFREE_LAZY_USER_FLUSH] =
+        BOOL("lazyfree-lazy-user-flush", AT_START, 0, .apply = apply_flush_mode),
     [OPT_LFU_DECAY_TIME] = INT("lfu-decay-time", AT_START, 0, INT_MAX, 1, .apply = apply_policy),
     [OPT_LFU_LOG_FACTOR] = INT("lfu-log-factor", AT_START, 0, INT_MAX, 10, .apply = apply_policy),
     [OPT_LIST_COMPRESS_DEPTH] =
@@ -266,7 +268,6 @@ static const struct option table[] = {
     BOOL("lazyfree-lazy-expire", INERT, 0),
     BOOL("lazyfree-lazy-server-del", INERT, 0),
     BOOL("lazyfree-lazy-user-del", INERT, 0),
-    BOOL("lazyfree-lazy-user-flush", INERT, 0),
 
     /* Encodings of types to come. */
     INT("tracking-table-max-keys", INERT, 0, LONG_MAX, 1000000),

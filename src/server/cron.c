@@ -37,10 +37,18 @@ static void each_second(void)
     admin_second();
 }
 
+static _Atomic(bool) paused;
+
+void cron_pause(bool on)
+{
+    atomic_store_explicit(&paused, on, memory_order_relaxed);
+}
+
 static void cron_loop(void *arg)
 {
     for (unsigned tick = 0;; tick++) {
         co_sleep(TICK_NS);
+        if (atomic_load_explicit(&paused, memory_order_relaxed)) continue;
         metrics_sample();
         check_pause();
         if (tick % TICKS_PER_S == 0) each_second();

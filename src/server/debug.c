@@ -12,6 +12,7 @@
 #include "persist/persist.h"
 #include "server/admin.h"
 #include "server/persistence.h"
+#include "server/process.h"
 
 /* ---- one key -----------------------------------------------------------------------------------
  */
@@ -41,15 +42,40 @@ static void with_key(struct call *c, uint32_t arg, void (*fn)(struct call *c, st
     }
 }
 
+/* Bytes of the value in a file: a payload without its type, version and checksum. */
+static size_t serialized_length(const struct entry *e)
+{
+    struct buf payload = {0};
+    dump_value(e, &payload);
+    size_t n = payload.n;
+    buf_free(&payload);
+    return n - 11;
+}
+
+static void add_list_shape(struct buf *text, const struct entry *e)
+{
+    struct list_shape shape;
+    if (!list_shape(e, &shape)) return;
+    buf_addf(text,
+             " ql_nodes:%zu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:%d "
+             "ql_uncompressed_size:%zu",
+             shape.nodes, (double)list_len(e) / (double)shape.nodes, shape.max_listpack_size,
+             shape.compress_depth != 0, shape.bytes);
+}
+
 static void show_object(struct call *c, struct entry *e)
 {
+    bool fast = c->argc == 4 && slice_is(c->argv[3], "fast");
     if (!e) {
         reply_error(c->r, "ERR no such key");
         return;
     }
     struct buf text = {0};
-    buf_addf(&text, "Value at:%p refcount:1 encoding:%s lru:%u lru_seconds_idle:%lld", (void *)e,
-             entry_encoding_name(e), (unsigned)e->access, (long long)ks_idle_seconds(e));
+    buf_addf(&text, "Value at:%p refcount:1 encoding:%s", (void *)e, entry_encoding_name(e));
+    if (!fast) buf_addf(&text, " serializedlength:%zu", serialized_length(e));
+    buf_addf(&text, " lru:%u lru_seconds_idle:%lld", (unsigned)e->access,
+             (long long)ks_idle_seconds(e));
+    if (e->type == TYPE_LIST) add_list_shape(&text, e);
     reply_status(c->r, buf_cstr(&text));
     buf_free(&text);
 }
@@ -160,7 +186,7 @@ static void debug_populate(struct call *c)
     if (c->argc > 4 && !call_i64_range(c, 4, 0, INT32_MAX, &size, NULL)) return;
     for (int64_t i = 0; i < n; i++) {
         populate_one(c, prefix, i, size);
-        if (i % POPULATE_STEP == 0 && !owns_all(c) && co_should_yield()) co_yield ();
+        if (i % POPULATE_STEP == 0 && !owns_all(c) && co_should_yield()) co_yield();
     }
     reply_ok(c->r);
 }
@@ -173,6 +199,14 @@ static void debug_set_active_expire(struct call *c)
     int64_t on;
     if (!call_i64(c, 2, &on)) return;
     keyspace_set_active_expire(on != 0);
+    reply_ok(c->r);
+}
+
+static void debug_pause_cron(struct call *c)
+{
+    int64_t on;
+    if (!call_i64(c, 2, &on)) return;
+    cron_pause(on != 0);
     reply_ok(c->r);
 }
 
@@ -417,9 +451,10 @@ static const struct {
     {"HTSTATS", 3, 3, debug_htstats, "<db>", "Show the state of a database's tables."},
     {"LISTPACK", 3, 3, debug_listpack, "<key>", "Show the elements of a packed value."},
     {"LOG", 3, 3, debug_log, "<text>", "Write a line to the log."},
-    {"OBJECT", 3, 4, debug_object, "<key>", "Show how a value is kept."},
+    {"OBJECT", 3, 4, debug_object, "<key> [fast]", "Show how a value is kept."},
     {"OOM", 2, 2, debug_oom, "", "Ask for more memory than there is: ends the server."},
     {"PANIC", 2, 2, debug_panic, "", "End the server as a failed check does."},
+    {"PAUSE-CRON", 3, 3, debug_pause_cron, "<0|1>", "Do nothing regular, or go on with it."},
     {"POPULATE", 3, 5, debug_populate, "<count> [<prefix> [<size>]]",
      "Add keys, unless they are there."},
     {"PROTOCOL", 3, 3, debug_protocol, "<type>", "Reply with a value of this type."},

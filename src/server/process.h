@@ -42,5 +42,6 @@ bool signals_start(void);   /* in a coroutine */
 
 /* cron.c */
 bool cron_start(void);
+void cron_pause(bool on); /* DEBUG: nothing regular is done meanwhile */
 
 #endif

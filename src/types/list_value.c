@@ -54,6 +54,16 @@ size_t list_free_effort(const struct entry *e)
     return is_lp(e) ? 1 : ((const struct quicklist *)e->v.ptr)->nodes;
 }
 
+bool list_shape(const struct entry *e, struct list_shape *shape)
+{
+    if (is_lp(e)) return false;
+    const struct quicklist *q = e->v.ptr;
+    *shape = (struct list_shape){q->nodes, 0, q->fill, q->depth};
+    for (const struct qnode *node = q->head; node; node = node->next)
+        shape->bytes += node->size;
+    return true;
+}
+
 size_t list_memory(const struct entry *e, size_t samples)
 {
     return is_lp(e) ? mem_usable(e->v.ptr) : quicklist_memory(e->v.ptr, samples);

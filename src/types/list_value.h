@@ -28,6 +28,13 @@ size_t list_len(const struct entry *e);
 size_t list_free_effort(const struct entry *e); /* nodes */
 size_t list_memory(const struct entry *e, size_t samples);
 
+/* How a quicklist is laid out; false: it is none. */
+struct list_shape {
+    size_t nodes, bytes; /* of elements as they are packed, not compressed */
+    int max_listpack_size, compress_depth; /* when it was made */
+};
+bool list_shape(const struct entry *e, struct list_shape *shape);
+
 /* To be called before elements of these sizes are added, as Redis decides on the whole command at
  * once; and after elements were removed. Only conversions of the encoding happen here. */
 void list_before_add(struct entry *e, const struct slice *elems, size_t n);
