@@ -22,7 +22,7 @@
 
 #include <stdlib.h>
 
-#define FEW_ASKED 16 /* members of the pass: a listpack may stay one */
+#define FEW_ASKED 32 /* members of the pass: a listpack may stay one */
 #define FEW_SETS  3  /* union: more are collected in a set */
 
 /* ---- sinks ---------------------------------------------------------------------------------- */
@@ -94,7 +94,7 @@ static void pass(const struct entry *over, struct entry *const *sieves, size_t n
 #define FEW 8
 
 struct operands {
-    struct entry **set; /* without those that are absent, and no set twice */
+    struct entry **set; /* those that are there; the first of them once */
     size_t n;
     bool absent;         /* some key is */
     bool first_absent;   /* the first one is */
@@ -111,21 +111,13 @@ static void operands_free(struct operands *ops)
     if (ops->set != ops->few) mem_free(ops->set);
 }
 
-static bool among(const struct operands *ops, const struct entry *e)
-{
-    for (size_t i = 0; i < ops->n; i++) {
-        if (ops->set[i] == e) return true;
-    }
-    return false;
-}
-
 static void operands_add(struct operands *ops, uint32_t i, struct entry *e)
 {
     if (!e) {
         ops->absent = true;
         if (i == 0) ops->first_absent = true;
-    } else if (among(ops, e)) {
-        if (e == ops->set[0]) ops->first_again = true;
+    } else if (ops->n && e == ops->set[0]) {
+        ops->first_again = true;
     } else {
         ops->set[ops->n++] = e;
     }
