@@ -128,15 +128,12 @@ int stream_read_keys(uint32_t argc, const struct slice *argv, uint32_t *out, int
             i += 2;
         } else if (slice_is(argv[i], "GROUP")) {
             i += 3;
-        } else if (slice_is(argv[i], "NOACK")) {
-            i++;
         } else {
-            return -1;
+            i++;
         }
     }
     if (i + 1 >= argc) return -1;
     uint32_t n = (argc - i - 1) / 2;
-    if ((argc - i - 1) % 2) return -1;
     for (uint32_t k = 0; k < n && k < (uint32_t)max; k++)
         out[k] = i + 1 + k;
     return (int)n;
