@@ -164,7 +164,7 @@ static void open_file(void *arg)
 static bool add_owned(struct load *l, struct part *p, const struct key *k, struct entry *e)
 {
     struct entry **slot =
-        ks_find(p, l->db, k, INT64_MIN, KS_NO_TOUCH | KS_NO_STATS | KS_EXPIRED_TOO);
+        ks_find(p, l->db, k, l->now_ms, KS_NO_TOUCH | KS_NO_STATS | KS_EXPIRED_TOO);
     if (slot && !l->merge) return false;
     if (slot) ks_delete(p, l->db, k, slot, true);
     slot = ks_add(p, l->db, k, e);

@@ -9,11 +9,15 @@
  * while they are owned by plain write() calls, which copy into the page cache; an owner may not
  * park. What lasts long, bringing it to the disk, is done after they were let go.
  *
+ * Several saves may be under way: each has a file of its own, and one that is done after another
+ * that began later gives way to it.
+ *
  * Rejected: walking as SCAN does, owning one partition at a time. A key that is renamed meanwhile
  * would be saved twice or not at all, and a transaction by halves.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,7 +32,7 @@ struct save {
     struct rdb_writer w; /* first: drain() finds the rest */
     int fd, error;       /* errno of the first call that failed */
     bool checksum, access;
-    uint64_t crc, keys;
+    uint64_t crc, keys, turn;
     const char *path;
     char temp[64];
 };
@@ -61,8 +65,10 @@ static void drain(struct rdb_writer *w)
 
 static void open_temp(void *arg)
 {
+    static _Atomic(unsigned) serial;
     struct save *s = arg;
-    snprintf(s->temp, sizeof s->temp, "temp-%d.rdb", (int)getpid());
+    unsigned n = atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed);
+    snprintf(s->temp, sizeof s->temp, "temp-%d-%u.rdb", (int)getpid(), n);
     s->fd = open(s->temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (s->fd < 0) note_error(s);
 }
@@ -75,6 +81,22 @@ static bool sync_folder(void)
     return ok;
 }
 
+/* Into its place, unless a later instant is there already. */
+static void take_place(struct save *s)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static uint64_t newest;
+    pthread_mutex_lock(&lock);
+    if (s->turn < newest) {
+        unlink(s->temp);
+    } else if (rename(s->temp, s->path) != 0) {
+        note_error(s);
+    } else {
+        newest = s->turn;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
 /* To the disk, and into its place. */
 static void settle(void *arg)
 {
@@ -82,7 +104,7 @@ static void settle(void *arg)
     if (s->fd < 0) return;
     if (!s->error && fsync(s->fd) != 0) note_error(s);
     if (close(s->fd) != 0) note_error(s);
-    if (!s->error && rename(s->temp, s->path) != 0) note_error(s);
+    if (!s->error) take_place(s);
     if (!s->error && !sync_folder()) note_error(s);
     if (s->error) unlink(s->temp);
 }
@@ -177,8 +199,11 @@ static void put_end(struct save *s)
     drain(&s->w);
 }
 
+/* All partitions are owned, so one at a time. */
 static void put_all(struct save *s)
 {
+    static uint64_t turn;
+    s->turn = ++turn;
     put_header(&s->w);
     put_functions(&s->w);
     for (unsigned db = 0; db < keyspace_databases() && !s->error; db++)
@@ -208,7 +233,7 @@ static void run(void (*step)(void *), struct save *s, bool owned)
     }
 }
 
-static bool save(const char *path, bool owned)
+bool rdb_save(const char *path, bool owned)
 {
     struct save s;
     int64_t start = clock_unix_ms();
@@ -228,18 +253,4 @@ static bool save(const char *path, bool owned)
     log_write(LOG_NOTICE, "DB saved on disk: %llu keys, %.3f seconds", (unsigned long long)s.keys,
               (double)(clock_unix_ms() - start) / 1000);
     return true;
-}
-
-bool rdb_save(const char *path, bool owned)
-{
-    static struct co_mutex one = CO_MUTEX_INIT; /* at a time: they share the temporary file */
-    if (!owned) {
-        co_mutex_lock(&one);
-    } else if (!co_mutex_try(&one)) {
-        log_write(LOG_WARNING, "Error saving the DB to %s: it is being saved already", path);
-        return false;
-    }
-    bool ok = save(path, owned);
-    co_mutex_unlock(&one);
-    return ok;
 }

@@ -152,6 +152,7 @@ static void first(void *arg)
     }
     keyspace_start();
     say_ready();
+    persistence_start();
     if (!signals_start() || !cron_start() || !listeners_start()) {
         give_up("no memory for the first coroutines");
         return;

@@ -8,6 +8,7 @@
 #include "server/persistence.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "persist/persist.h"
 #include "server/config_internal.h"
@@ -49,12 +50,19 @@ static void note_saved(uint64_t dirty)
     atomic_store_explicit(&state.dirty, dirty, memory_order_relaxed);
 }
 
-bool persistence_load(void)
+void persistence_start(void)
 {
     char *file = config_text(OPT_DBFILENAME);
-    int64_t start = clock_unix_ms();
     note_saved(0);
-    set_loading(true);
+    set_loading(access(file, F_OK) == 0);
+    mem_free(file);
+}
+
+bool persistence_load(void)
+{
+    if (!persistence_loading()) return true;
+    char *file = config_text(OPT_DBFILENAME);
+    int64_t start = clock_unix_ms();
     struct buf why = {0};
     enum rdb_load_result result = rdb_load(file, false, false, &why);
     set_loading(false);

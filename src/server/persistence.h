@@ -7,8 +7,9 @@
 
 extern struct command persistence_commands[];
 
-/* Loads the file if there is one. PARKS; meanwhile clients are told so. False: it cannot be loaded,
- * and the log says why. */
+/* Before the first client: if there is a file, clients are told to wait from now on. */
+void persistence_start(void);
+/* Loads the file if there is one. PARKS. False: it cannot be loaded, and the log says why. */
 bool persistence_load(void);
 /* Saves to the file. PARKS unless `owned` (the caller owns all partitions). False: the log says
  * why. */

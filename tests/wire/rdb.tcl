@@ -152,11 +152,33 @@ test "expiry and access are kept" {
     $c restore idle 0 [$c dump k] idletime 500
     $c debug reload
     expect_between [$c pttl k] 4000000 5000000
+    expect_between [$c object idletime k] 0 10
     expect_between [$c object idletime idle] 500 510
     $c config set maxmemory-policy allkeys-lfu
     $c restore often 0 [$c dump k] freq 99
     $c debug reload
     expect [$c object freq often] 99
+}
+
+test "a key of a file that does not tell was used when it was loaded" {
+    start_server
+    set c [client]
+    $c set k v
+    $c debug reload
+    expect_between [$c object idletime k] 0 10
+}
+
+test "several SAVEs at a time" -only weft {
+    start_server
+    set c [client]
+    $c debug populate 20000
+    set all {}
+    for {set i 0} {$i < 5} {incr i} { lappend all [client] }
+    foreach d $all { send $d save }
+    foreach d $all { expect [reply $d] OK }
+    expect [glob -nocomplain [server_dir]/temp-*] {}
+    expect [$c debug reload nosave] OK
+    expect [$c dbsize] 20000
 }
 
 test "expired keys are left out when loading" {
