@@ -33,13 +33,15 @@ static void reply_header(struct reply *r, const struct plan *plan, const struct 
     if (plan->pairs) reply_array(r, n);
 }
 
+/* n > 0 */
 static void reply_first(struct reply *r, const struct plan *plan, const struct entry *e, size_t n)
 {
     struct zset_iter it;
     struct slice member;
     double score;
-    bool more = zset_seek_rank(e, 0, plan->max, &it);
-    for (; n > 0 && more; n--, more = zset_step(&it)) {
+    zset_seek_rank(e, 0, plan->max, &it);
+    for (size_t i = 0; i < n; i++) {
+        if (i) zset_step(&it);
         zset_at(&it, &member, &score);
         if (plan->pairs) reply_array(r, 2);
         reply_bulk(r, member);
