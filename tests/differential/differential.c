@@ -85,6 +85,12 @@ static const struct {
     {"hvals", SORTED},
     {"hrandfield", LENGTH},
     {"hscan", SCANNED_PAIRS},
+    /* places */
+    {"geosearch", SORTED},
+    {"georadius", SORTED},
+    {"georadius_ro", SORTED},
+    {"georadiusbymember", SORTED},
+    {"georadiusbymember_ro", SORTED},
     /* sorted sets */
     {"zrandmember", LENGTH},
     {"zscan", SCANNED_PAIRS},
@@ -218,7 +224,7 @@ static void add_number(struct text *t, int64_t v)
 
 static void add_key(struct text *t, char kind)
 {
-    static const char kinds[] = "sslllmSSHHZZXX";
+    static const char kinds[] = "sslllmSSHHZZXXG";
     if (kind != 'c' && kind != 'Y' && (kind == 'k' || one_in(8))) kind = PICK(kinds);
     if (kind == '\0') kind = 'm';
     if (kind != 'Y' && one_in(60)) return; /* the empty key */
@@ -314,8 +320,9 @@ static void add_float(struct text *t)
 /* Halves and quarters, exact in any sum of them. */
 static void add_score(struct text *t)
 {
-    static const char *const edges[] = {"0",   "-0",  "inf", "-inf", "+inf", "0.5", "-2.25", "1.75",
-                                        "1e3", "0x10", ".5",  "5.",   "+3",   "100", "1024"};
+    static const char *const edges[] = {"0",   "-0",    "inf",  "-inf", "+inf",
+                                        "0.5", "-2.25", "1.75", "1e3",  "0x10",
+                                        ".5",  "5.",    "+3",   "100",  "1024"};
     static const char *const bad[] = {"abc", "", "nan", " 1", "1 ", "1e309", "("};
     if (one_in(60))
         text_addz(t, PICK(bad));
@@ -332,6 +339,33 @@ static void add_score_bound(struct text *t)
         text_addz(t, one_in(2) ? "-inf" : "+inf");
     else
         add_score(t);
+}
+
+/* Crowded around zero, where most are. */
+static void add_coordinate(struct text *t, int max)
+{
+    static const char *const edges[] = {"0",           "180",          "-180",
+                                        "85.05112878", "-85.05112878", "179.99999"};
+    static const char *const bad[] = {"181", "-181", "abc", "", "nan", "inf"};
+    char buf[32];
+    if (one_in(60))
+        text_addz(t, PICK(bad));
+    else if (one_in(20))
+        text_addz(t, PICK(edges));
+    else {
+        double range = one_in(2) ? max : 2, v = (double)below(2000001) / 1000000 - 1;
+        text_add(t, buf, (size_t)snprintf(buf, sizeof buf, "%.6f", v * range));
+    }
+}
+
+static void add_length(struct text *t)
+{
+    static const char *const edges[] = {"0", "-1", "abc", "", "nan", "1e9", "inf"};
+    static const int lengths[] = {1, 10, 100, 200, 500, 1000, 2000, 5000, 10000};
+    if (one_in(20))
+        text_addz(t, PICK(edges));
+    else
+        add_number(t, PICK(lengths));
 }
 
 static void add_element(struct text *t);
@@ -463,6 +497,7 @@ static void add_dollar(struct text *t, char kind)
     case 'S':
     case 'H':
     case 'Z':
+    case 'G':
     case 'Y':
     case 'X':
     case 'c': add_key(t, kind); break;
@@ -470,6 +505,9 @@ static void add_dollar(struct text *t, char kind)
     case 'x': add_short(t); break;
     case 'e': add_element(t); break;
     case 'q': add_score(t); break;
+    case 'O': add_coordinate(t, 180); break;
+    case 'A': add_coordinate(t, 85); break;
+    case 'R': add_length(t); break;
     case 'b': add_score_bound(t); break;
     case 'L': add_lex_bound(t); break;
     case 'i': add_integer(t); break;

@@ -132,6 +132,7 @@ static const struct template templates[] = {
 #include "templates_hash.h"
 #include "templates_zset.h"
 #include "templates_stream.h"
+#include "templates_geo.h"
 };
 
 #endif
