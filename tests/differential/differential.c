@@ -122,6 +122,7 @@ static const struct known known[] = {
     {"substr", "$1\r\n", "$0\r\n", "like getrange"},
     {"lpos", "", "-ERR value is out of range", "since 7.2 the smallest rank is refused"},
     {"object", "$9\r\nhashtable", "$8\r\nlistpack", "since 7.2 a small set is one listpack"},
+    {"object", "$8\r\nskiplist", "$8\r\nlistpack", "there SORT unpacks a sorted set for good"},
     {"object", "$6\r\nembstr", "$3\r\nint",
      "INCRBYFLOAT leaves a whole number as a number here, as its text there"},
     {"blpop", "-ERR timeout is negative", "-ERR timeout is out of range",
@@ -341,16 +342,15 @@ static void add_score_bound(struct text *t)
         add_score(t);
 }
 
-/* Crowded around zero, where most are. */
+/* Crowded around zero, where most are. Far from the poles, near which 7.0 misses some. */
 static void add_coordinate(struct text *t, int max)
 {
-    static const char *const edges[] = {"0",           "180",          "-180",
-                                        "85.05112878", "-85.05112878", "179.99999"};
+    static const char *const edges[] = {"0", "180", "-180", "179.99999"};
     static const char *const bad[] = {"181", "-181", "abc", "", "nan", "inf"};
     char buf[32];
     if (one_in(60))
         text_addz(t, PICK(bad));
-    else if (one_in(20))
+    else if (max > 90 && one_in(20))
         text_addz(t, PICK(edges));
     else {
         double range = one_in(2) ? max : 2, v = (double)below(2000001) / 1000000 - 1;
@@ -361,7 +361,7 @@ static void add_coordinate(struct text *t, int max)
 static void add_length(struct text *t)
 {
     static const char *const edges[] = {"0", "-1", "abc", "", "nan", "1e9", "inf"};
-    static const int lengths[] = {1, 10, 100, 200, 500, 1000, 2000, 5000, 10000};
+    static const int lengths[] = {1, 10, 50, 100, 200, 500, 1000};
     if (one_in(20))
         text_addz(t, PICK(edges));
     else
@@ -506,7 +506,7 @@ static void add_dollar(struct text *t, char kind)
     case 'e': add_element(t); break;
     case 'q': add_score(t); break;
     case 'O': add_coordinate(t, 180); break;
-    case 'A': add_coordinate(t, 85); break;
+    case 'A': add_coordinate(t, 60); break;
     case 'R': add_length(t); break;
     case 'b': add_score_bound(t); break;
     case 'L': add_lex_bound(t); break;
