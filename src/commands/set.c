@@ -131,8 +131,13 @@ void smismember_command(struct call *c)
     struct entry **slot = call_find_type(c, &c->keys[0], TYPE_SET, &wrong);
     if (wrong) return;
     reply_array(c->r, c->argc - 2);
-    for (uint32_t i = 2; i < c->argc; i++)
-        reply_int(c->r, slot && set_has(*slot, c->argv[i]));
+    for (uint32_t i = 2, n; i < c->argc; i += n) {
+        bool has[SET_BATCH] = {false};
+        n = MIN(c->argc - i, SET_BATCH);
+        if (slot) set_has_each(*slot, c->argv + i, n, has);
+        for (uint32_t j = 0; j < n; j++)
+            reply_int(c->r, has[j]);
+    }
 }
 
 void scard_command(struct call *c)

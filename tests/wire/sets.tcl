@@ -34,6 +34,10 @@ foreach {kind all} $kinds {
         foreach m [lrange $all 0 100] { expect [$c sismember s $m] 1 }
         foreach m {none 99 -0 01 {1 }} { expect [$c sismember s $m] 0 }
         expect [$c smismember s [lindex $all 0] none [lindex $all 1] 99] {1 0 1 0}
+        set asked {}
+        set expected {}
+        foreach m [lrange $all 0 49] { lappend asked $m none-$m; lappend expected 1 0 }
+        expect [$c smismember s {*}$asked] $expected
     }
 
     test "SADD and SREM count what they change, $kind" {
