@@ -169,7 +169,7 @@ struct command stream_commands[] = {
                 "waiting for them if asked to.",
      .syntax = "GROUP group-block(group:string consumer:string) [COUNT count:integer] "
                "[BLOCK milliseconds:integer] [NOACK] STREAMS streams(key... id:string...)"},
-    {.name = "xgroup", .arity = -2, STREAM_COMMON, .since = "5.0.0",
+    {.name = "xgroup", .arity = -2, .group = "stream", .since = "5.0.0",
      .subcommands = xgroup_subcommands, .help = xgroup_help,
      .complexity = "Depends on subcommand.",
      .summary = "Manages groups of consumers; a container of subcommands."},
@@ -204,7 +204,7 @@ struct command stream_commands[] = {
      .summary = "Gives entries that were pending for too long to a consumer and returns them.",
      .syntax = "key group:string consumer:string min-idle-time:string start:string "
                "[COUNT count:integer] [JUSTID]"},
-    {.name = "xinfo", .arity = -2, STREAM_COMMON, .since = "5.0.0",
+    {.name = "xinfo", .arity = -2, .group = "stream", .since = "5.0.0",
      .subcommands = xinfo_subcommands, .help = xinfo_help,
      .complexity = "Depends on subcommand.",
      .summary = "Describes streams; a container of subcommands."},

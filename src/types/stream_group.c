@@ -270,7 +270,7 @@ void stream_group_read(const struct stream *s, struct stream_group *g, struct st
 {
     if (stream_id_cmp(id, g->last_id) <= 0) return;
     if (g->entries_read != STREAM_READS_UNKNOWN && !hole_behind(s, g->last_id)) {
-        g->entries_read++;
+        g->entries_read = (int64_t)((uint64_t)g->entries_read + 1);
     } else if (s->entries_added) {
         g->entries_read = reads_at(s, id);
     }
