@@ -32,6 +32,7 @@ void print_output_limits(const struct option *o, struct buf *out);
 bool apply_expire_effort(const struct option *o, const char **err);
 bool apply_policy(const struct option *o, const char **err);
 bool apply_flush_mode(const struct option *o, const char **err);
+bool apply_title(const struct option *o, const char **err);
 bool apply_hll_limits(const struct option *o, const char **err);
 bool apply_list_limits(const struct option *o, const char **err);
 bool apply_set_limits(const struct option *o, const char **err);

@@ -167,8 +167,8 @@ static const struct option table[] = {
     [OPT_PIDFILE] = TEXT("pidfile", FIXED, ""),
     [OPT_PORT] = INT("port", 0, 0, 65535, 6379, .apply = apply_listeners),
     [OPT_PROC_TITLE_TEMPLATE] =
-        TEXT("proc-title-template", INERT, "{title} {listen-addr} {server-mode}",
-             .check = check_title_template),
+        TEXT("proc-title-template", AT_START, "{title} {listen-addr} {server-mode}",
+             .check = check_title_template, .apply = apply_title),
     [OPT_PROTECTED_MODE] = BOOL("protected-mode", 0, 1),
     [OPT_PROTO_MAX_BULK_LEN] =
         MEMORY("proto-max-bulk-len", AT_START, MB, LONG_MAX, 512 * MB, .apply = apply_max_string),
@@ -188,7 +188,7 @@ static const struct option table[] = {
         INT("set-max-listpack-entries", AT_START, 0, LONG_MAX, 128, .apply = apply_set_limits),
     [OPT_SET_MAX_LISTPACK_VALUE] =
         INT("set-max-listpack-value", AT_START, 0, LONG_MAX, 64, .apply = apply_set_limits),
-    [OPT_SET_PROC_TITLE] = BOOL("set-proc-title", FIXED | INERT, 1),
+    [OPT_SET_PROC_TITLE] = BOOL("set-proc-title", FIXED, 1),
     [OPT_SHUTDOWN_ON_SIGINT] =
         FLAGS("shutdown-on-sigint", 0, shutdown_words, 0, .check_num = check_shutdown),
     [OPT_SHUTDOWN_ON_SIGTERM] =

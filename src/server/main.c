@@ -208,6 +208,7 @@ int main(int argc, char **argv)
     mem_thread_attach();
     clock_init();
     hash_init();
+    title_init(argv);
     if (!options_parse(argc, argv, &options, &status)) return status;
     server_identify();
     if (!load(&options)) return 1;

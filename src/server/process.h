@@ -14,6 +14,9 @@ struct options {
 /* False: there is nothing to run (help, version, an error): *status is the exit status. */
 bool options_parse(int argc, char **argv, struct options *out, int *status);
 
+/* title.c: argv and environment go elsewhere, where they lie the title will be. */
+void title_init(char **argv);
+
 /* identity.c */
 void server_identify(void);
 

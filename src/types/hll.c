@@ -156,11 +156,17 @@ static inline uint64_t gather(uint64_t x)
     return (x & 0x0000000000ffffff) | (x & 0x00ffffff00000000) >> 8;
 }
 
-/* Group i of a dense one, a register a byte, the first the lowest. */
-static inline uint64_t load_group(const char *registers, size_t i)
+/* Group i of a dense one, the first register lowest; two loads. */
+static inline uint64_t load_packed(const char *registers, size_t i)
 {
     const char *p = registers + i * GROUP_BYTES;
-    return spread(load_le(p, 4) | load_le(p + 4, 2) << 32); /* one load each */
+    return load_le(p, 4) | load_le(p + 4, 2) << 32;
+}
+
+/* The same, a register a byte. */
+static inline uint64_t load_group(const char *registers, size_t i)
+{
+    return spread(load_packed(registers, i));
 }
 
 void hll_pack(const uint8_t registers[HLL_REGISTERS], char *dense)
@@ -357,21 +363,29 @@ bool hll_raise_to(uint8_t registers[HLL_REGISTERS], struct slice s)
     return index == HLL_REGISTERS;
 }
 
-/* Counts in several tables, so that equal neighbours do not wait for each other. */
-struct tables {
-    uint32_t n[4][64];
+/* Two registers at a time: their 12 bits, as they lie in a dense one, are an index. */
+struct pairs {
+    uint16_t n[64][64]; /* of the second and the first */
 };
 
-static inline void count_group(struct tables *t, uint64_t group)
+static inline void count_group(struct pairs *t, uint64_t packed)
 {
-    for (unsigned i = 0; i < PER_GROUP; i++)
-        t->n[i & 3][group >> 8 * i & 63]++;
+    uint16_t *n = &t->n[0][0];
+    for (unsigned i = 0; i < PER_GROUP * 6; i += 12)
+        n[packed >> i & 4095]++;
 }
 
-static void sum_tables(const struct tables *t, struct hll_histogram *h)
+static void sum_pairs(const struct pairs *t, struct hll_histogram *h)
 {
-    for (unsigned i = 0; i < 64; i++)
-        h->n[i] = t->n[0][i] + t->n[1][i] + t->n[2][i] + t->n[3][i];
+    memset(h, 0, sizeof *h);
+    for (unsigned second = 0; second < 64; second++) {
+        uint32_t sum = 0;
+        for (unsigned first = 0; first < 64; first++) {
+            h->n[first] += t->n[second][first];
+            sum += t->n[second][first];
+        }
+        h->n[second] += sum;
+    }
 }
 
 static bool histogram_sparse(struct slice s, struct hll_histogram *h)
@@ -390,19 +404,19 @@ static bool histogram_sparse(struct slice s, struct hll_histogram *h)
 bool hll_histogram(struct slice s, struct hll_histogram *h)
 {
     if (hll_is_sparse(s)) return histogram_sparse(s, h);
-    struct tables t = {0};
+    struct pairs t = {0};
     for (size_t i = 0; i < GROUPS; i++)
-        count_group(&t, load_group(s.p + HLL_HEADER, i));
-    sum_tables(&t, h);
+        count_group(&t, load_packed(s.p + HLL_HEADER, i));
+    sum_pairs(&t, h);
     return true;
 }
 
 void hll_histogram_of(const uint8_t registers[HLL_REGISTERS], struct hll_histogram *h)
 {
-    struct tables t = {0};
+    struct pairs t = {0};
     for (size_t i = 0; i < GROUPS; i++)
-        count_group(&t, load_le((const char *)registers + i * PER_GROUP, PER_GROUP));
-    sum_tables(&t, h);
+        count_group(&t, gather(load_le((const char *)registers + i * PER_GROUP, PER_GROUP)));
+    sum_pairs(&t, h);
 }
 
 /* ---- the estimate --------------------------------------------------------------------------- */

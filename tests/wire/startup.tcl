@@ -304,3 +304,26 @@ test "Debian's configuration file of Redis is accepted" {
         expect [[client] ping] PONG
     }
 }
+
+proc title_of {name} {
+    set bytes [read_file /proc/[server_pid $name]/cmdline]
+    return [string map {\0 { }} [string trimright $bytes \0]]
+}
+
+test "proc-title-template is what ps shows" {
+    set s [start_server]
+    set c [client]
+    expect_match [title_of $s] "*server*:[server_port $s]*"
+    $c config set proc-title-template "T {port} {listen-addr} {config-file} {tls-port}"
+    expect_match [title_of $s] "T [server_port $s] *:[server_port $s] /*.conf 0"
+    $c config set proc-title-template "short"
+    expect_match [title_of $s] "short*"
+    expect_error {$c config set proc-title-template "{what}"} "*template format is invalid*"
+    expect [$c ping] PONG
+}
+
+test "set-proc-title no leaves the command line alone" {
+    set s [start_server -config "set-proc-title no"]
+    [client] config set proc-title-template "other"
+    expect_true {![string match other [title_of $s]]}
+}
