@@ -506,7 +506,7 @@ static void add_dollar(struct text *t, char kind)
     case 'e': add_element(t); break;
     case 'q': add_score(t); break;
     case 'O': add_coordinate(t, 180); break;
-    case 'A': add_coordinate(t, 60); break;
+    case 'P': add_coordinate(t, 60); break;
     case 'R': add_length(t); break;
     case 'b': add_score_bound(t); break;
     case 'L': add_lex_bound(t); break;
