@@ -412,10 +412,12 @@ test "another group's end wakes nobody" {
     $c xgroup create s g $ mkstream
     $c xgroup create s h $
     set w [waiter 1 xreadgroup group g a block 0 streams s >]
+    expect_match [$c info clients] "*total_blocking_keys:1*total_blocking_keys_on_nokey:1*"
     $c xgroup destroy s h
     expect [readable $w 50] 0
     add s 1-0
     expect [reply $w] {{s {{1-0 {f 1-0}}}}}
+    expect_match [$c info clients] "*total_blocking_keys:0*total_blocking_keys_on_nokey:0*"
 }
 
 # ---- deleting with regard to groups -------------------------------------------------------------
