@@ -1,6 +1,6 @@
 /*
  * keyspace_expire.c - active expiry: soon, complete, in short slices, and silent when nothing is
- * due.
+ * due; of keys, and of fields of hashes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +71,8 @@ static int64_t cpu_ns(void)
 
 static void sleep_until(int64_t ms)
 {
-    while (clock_unix_ms() < ms) co_sleep(MS);
+    while (clock_unix_ms() < ms)
+        co_sleep(MS);
 }
 
 static uint64_t size_of_three(void)
@@ -220,6 +221,57 @@ static void tables_shrink_with_what_expires(void **state)
     act(scene_shrink, 2);
 }
 
+/* ---- fields of hashes ------------------------------------------------------------------------ */
+
+#define HASHES 2000
+
+/* Hash `id` has id % 4 fields that expire then, and one more, which lives on if id is odd. */
+static void add_hash(unsigned id, int64_t expire_ms)
+{
+    char buf[40], field[40];
+    struct key k = key_of(slice_of(buf, (size_t)sprintf(buf, "h:%u", id)));
+    struct part *p = keyspace_part(k.part);
+    part_own(p);
+    struct entry *e = *ks_add(p, 0, &k, entry_new_hash(k.s));
+    for (unsigned i = 0; i <= id % 4; i++) {
+        struct slice f = slice_of(field, (size_t)sprintf(field, "f%u", i));
+        hash_set(e, f, f);
+        hash_allow_expire(e);
+        if (i < id % 4 || id % 2 == 0) hash_set_expire(e, f, expire_ms);
+    }
+    ks_fields_due(p, 0, &k, e, false);
+    part_disown(p);
+}
+
+static uint64_t expired_fields(void)
+{
+    struct part_stats s;
+    keyspace_stats(&s);
+    return s.expired_fields;
+}
+
+static void scene_fields(void)
+{
+    uint64_t before = expired_fields();
+    int64_t then = clock_unix_ms() + SETUP_MS;
+    for (unsigned id = 0; id < HASHES; id++)
+        add_hash(id, then);
+    assert_int_equal(ks_size(0), HASHES);
+    assert_int_equal(ks_subexpires(0), HASHES);
+    sleep_until(then + 1200);
+    assert_int_equal(ks_size(0), HASHES / 2);
+    assert_int_equal(ks_subexpires(0), 0);
+    assert_int_equal(expired_fields() - before, HASHES / 4 * (1 + 1 + 3 + 3));
+}
+
+static void fields_expire_and_their_hash_with_the_last(void **state)
+{
+    for (size_t max = 0; max <= 512; max += 512) {
+        hash_limits.max_listpack_entries = max;
+        act(scene_fields, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +281,7 @@ int main(void)
         cmocka_unit_test(a_storm_does_not_keep_others_waiting),
         cmocka_unit_test(everybody_is_told_once),
         cmocka_unit_test(tables_shrink_with_what_expires),
+        cmocka_unit_test(fields_expire_and_their_hash_with_the_last),
     };
     clock_init();
     hash_init();
