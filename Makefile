@@ -30,9 +30,9 @@ BUILD := build/$(VARIANT)
 
 PKG       := pkg-config
 WARN      := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes
+URING     := $(shell $(PKG) --exists 'liburing >= 2.3' && echo -DWEFT_IO_URING)
 COMMON    := -std=gnu17 -D_GNU_SOURCE -Isrc -g -pthread -fno-omit-frame-pointer $(WARN) \
-             $(shell $(PKG) --cflags libxxhash liburing 2>/dev/null) \
-             $(shell $(PKG) --exists 'liburing >= 2.3' && echo -DWEFT_IO_URING)
+             $(shell $(PKG) --cflags libxxhash liburing 2>/dev/null) $(URING)
 LIBS      := $(shell $(PKG) --libs liburing 2>/dev/null) -lm -lpthread -ldl -rdynamic
 JEMALLOC  := -l:libjemalloc.a -lm
 
@@ -61,6 +61,9 @@ endif
 
 LAYERS  := base runtime types keyspace net persist commands replication scripting server
 SRC     := $(foreach layer,$(LAYERS),$(wildcard src/$(layer)/*.c))
+ifeq ($(URING),)
+SRC     := $(filter-out src/runtime/netpoll_uring%,$(SRC))
+endif
 ASM     := $(wildcard src/runtime/*.S)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o) $(ASM:%.S=$(BUILD)/%.o)
 MAIN    := $(BUILD)/src/server/main.o

@@ -26,9 +26,10 @@
  *   One poll(w, timeout) a scheduling round is the place for a backend to submit what the round
  *   queued and to wait, in one system call. writev() may copy the bytes, queue them and report them
  *   as written; an error then comes out of the next writev() or read() on that socket. read() may
- * be served from buffers that earlier completions filled: such a completion calls sock__event(s,
+ *   be served from buffers that earlier completions filled: such a completion calls sock__event(s,
  *   SOCK_READABLE), and read() sets s->read_more while buffers are left. Anything that is queued
- * for w's poller on another thread than w's needs the backend's own lock, and wake(w) if w sleeps.
+ *   for w's poller on another thread than w's needs the backend's own lock, and wake(w) if w
+ * sleeps.
  */
 #ifndef WEFT_RUNTIME_NETPOLL_H
 #define WEFT_RUNTIME_NETPOLL_H
@@ -45,7 +46,8 @@ struct netpoll {
 
     /* Collects events for at most timeout_ns (0: does not wait; RT_NEVER), hands each to
      * sock__event(), and returns their number. May return early for no reason. Frees the sockets
-     * that were detached and that no event can name any more. */
+     * that were detached and that no event can name any more. When the worker ends it is called
+     * a few times without waiting, so that what is pending leaves. */
     int (*poll)(struct worker *w, struct worker *by, int64_t timeout_ns);
 
     /* Makes a poll() of w that waits, or the next that would, return. Any thread,
@@ -86,6 +88,27 @@ void sock__free(struct sock *s); /* by the holder of the poll lock of s->worker 
 /* Appends s to its worker's list of closed sockets, or takes the whole list. */
 void sock__push_closed(struct sock *s);
 struct sock *sock__take_closed(struct worker *w);
+
+/* ---- netpoll_fd.c: what backends do alike ---------------------------------------------------- */
+
+/* What to tell sock__event() of events of poll() or epoll. */
+int netpoll__what_of(uint32_t events);
+/* Raises an event of an eventfd. Async-signal-safe. */
+void netpoll__ring(int eventfd);
+
+/* Whether the system call would certainly return EAGAIN. `events`: s->events as read before. */
+bool netpoll__read_is_vain(const struct sock *s, uint64_t events);
+bool netpoll__write_is_vain(const struct sock *s, uint64_t events);
+
+/* read() of the contract by a system call; the caller has noted read_seen from `events`. */
+ssize_t netpoll__read(struct sock *s, void *buf, size_t n, uint64_t events);
+/* Bytes, RT_EAGAIN, RT_ESYS - errno. */
+ssize_t netpoll__write(int fd, const struct iovec *iov, int iovcnt);
+/* Notes what writev() returns, of `total` bytes wanted, for the next one; returns it. */
+ssize_t netpoll__wrote(struct sock *s, ssize_t put, size_t total);
+size_t netpoll__bytes_of(const struct iovec *iov, int iovcnt);
+
+/* ---- for sock.c and backends ---------------------------------------------------------------- */
 
 static inline bool sock__readable(const struct sock *s)
 {

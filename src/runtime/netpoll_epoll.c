@@ -9,16 +9,11 @@
  *
  *   bits 63..48  generation     bits 47..0  address of struct sock; 0: the wake-up descriptor
  *
- * Why a short read means drained: a stream socket gives as much as it has. What comes later raises
- * a new edge. Only the end of the stream has no edge of its own once the hang-up was reported; so
- * after that a socket stays readable until a read returns 0.
- *
  * The wake-up descriptor is edge-triggered too: each write raises an edge, so it is never read.
  */
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "runtime/netpoll.h"
@@ -60,12 +55,7 @@ static int open_poller(struct worker *w)
 
 static void wake(struct worker *w)
 {
-    static const uint64_t one = 1;
-    const struct poller *p = w->poller;
-    int saved = errno;
-    while (write(p->wake, &one, sizeof one) < 0 && errno == EINTR)
-        continue;
-    errno = saved;
+    netpoll__ring(((const struct poller *)w->poller)->wake);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -76,16 +66,6 @@ static void free_closed(struct worker *w)
         next = s->next;
         sock__free(s);
     }
-}
-
-static int what_of(uint32_t events)
-{
-    int what = 0;
-    if (events & EPOLLIN) what |= SOCK_READABLE;
-    if (events & EPOLLOUT) what |= SOCK_WRITABLE;
-    if (events & EPOLLRDHUP) what |= SOCK_HALF_CLOSED;
-    if (events & (EPOLLHUP | EPOLLERR)) what |= SOCK_HANGUP;
-    return what;
 }
 
 /* The socket an event is for, if it still is. Acquire: it may have been made on another thread. */
@@ -116,7 +96,7 @@ static int poll_events(struct worker *w, struct worker *by, int64_t timeout_ns)
     for (int i = 0; i < n; i++) {
         struct sock *s = sock_of(p->events[i].data.u64);
         if (!s) continue;
-        sock__event(by, s, what_of(p->events[i].events));
+        sock__event(by, s, netpoll__what_of(p->events[i].events));
         useful++;
     }
     return useful;
@@ -159,48 +139,19 @@ static void detach(struct sock *s)
 static ssize_t read_sock(struct sock *s, void *buf, size_t n)
 {
     uint64_t events = atomic_load_explicit(&s->events, memory_order_acquire);
-    ssize_t got;
     if (UNLIKELY(s->eof)) return RT_EOF;
-    if (!s->read_more && ev_reads(events) == s->read_seen && events != 0) return RT_EAGAIN;
+    if (netpoll__read_is_vain(s, events)) return RT_EAGAIN;
     s->read_seen = ev_reads(events);
-    do {
-        got = read(s->fd, buf, n);
-    } while (UNLIKELY(got < 0) && errno == EINTR);
-    if (LIKELY(got > 0)) {
-        s->read_more = (size_t)got == n || (events & EV_GONE);
-        return got;
-    }
-    if (got == 0) {
-        s->eof = n > 0;
-        return RT_EOF;
-    }
-    s->read_more = errno != EAGAIN && errno != EWOULDBLOCK;
-    return s->read_more ? RT_ESYS - errno : RT_EAGAIN;
-}
-
-static size_t bytes_of(const struct iovec *iov, int iovcnt)
-{
-    size_t sum = 0;
-    for (int i = 0; i < iovcnt; i++)
-        sum += iov[i].iov_len;
-    return sum;
+    return netpoll__read(s, buf, n, events);
 }
 
 static ssize_t write_sock(struct sock *s, const struct iovec *iov, int iovcnt)
 {
     uint64_t events = atomic_load_explicit(&s->events, memory_order_acquire);
-    ssize_t put;
-    if (!s->write_more && ev_writes(events) == s->write_seen && events != 0) return RT_EAGAIN;
+    if (netpoll__write_is_vain(s, events)) return RT_EAGAIN;
     s->write_seen = ev_writes(events);
-    do {
-        put = iovcnt == 1 ? write(s->fd, iov->iov_base, iov->iov_len) : writev(s->fd, iov, iovcnt);
-    } while (UNLIKELY(put < 0) && errno == EINTR);
-    if (LIKELY(put >= 0)) {
-        s->write_more = (size_t)put == bytes_of(iov, iovcnt);
-        return put;
-    }
-    s->write_more = errno != EAGAIN && errno != EWOULDBLOCK;
-    return s->write_more ? RT_ESYS - errno : RT_EAGAIN;
+    ssize_t put = netpoll__write(s->fd, iov, iovcnt);
+    return netpoll__wrote(s, put, netpoll__bytes_of(iov, iovcnt));
 }
 
 const struct netpoll netpoll_epoll = {

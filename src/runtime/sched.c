@@ -54,6 +54,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "runtime/netpoll.h"
 
 #define BUDGET_MIN    16
@@ -66,6 +67,7 @@
 #define TRIM_WAIT_NS  100000000
 #define SHARE_AT      4  /* events of one poll that are worth waking another worker */
 #define GLOBAL_EVERY  61 /* turns of the scheduler */
+#define LAST_POLLS    3  /* one to ask the kernel, one to close, one to spare */
 #define DEFAULT_STACK (256 * 1024)
 
 struct rt rt;
@@ -700,12 +702,20 @@ static struct co *find(struct worker *w)
     return NULL;
 }
 
+/* What coroutines wrote last leaves, and what they closed is closed. */
+static void last_polls(struct worker *w)
+{
+    for (int i = 0; i < LAST_POLLS; i++)
+        poll_for(w, w, 0);
+}
+
 static void work(struct worker *w)
 {
     struct co *co;
     while ((co = find(w)))
         co__run(w, co);
     stop_searching(w);
+    last_polls(w);
 }
 
 /* ---- what coroutines ask ----------------------------------------------------------------------
@@ -895,13 +905,6 @@ static int open_pollers(const struct netpoll *np)
     return 0;
 }
 
-/* What "auto" means (docs/netpoll.md says why), unless the environment says otherwise. */
-static enum rt_poller preferred_poller(void)
-{
-    const char *name = getenv("WEFT_NETPOLLER");
-    return name && strcmp(name, "io_uring") == 0 ? RT_POLLER_IO_URING : RT_POLLER_EPOLL;
-}
-
 static int open_poller(enum rt_poller which)
 {
     if (which == RT_POLLER_EPOLL) return open_pollers(&netpoll_epoll);
@@ -912,11 +915,20 @@ static int open_poller(enum rt_poller which)
 #endif
 }
 
+/* What "auto" means (docs/netpoll.md says why), unless the environment says otherwise. */
+static enum rt_poller preferred_poller(void)
+{
+    const char *name = getenv("WEFT_NETPOLLER");
+    return name && strcmp(name, "io_uring") == 0 ? RT_POLLER_IO_URING : RT_POLLER_EPOLL;
+}
+
 static int choose_poller(enum rt_poller which)
 {
     if (which != RT_POLLER_AUTO) return open_poller(which);
     int rc = open_poller(preferred_poller());
-    return rc == 0 ? rc : open_poller(RT_POLLER_EPOLL);
+    if (rc == 0) return rc;
+    log_write(LOG_NOTICE, "No io_uring here (%s): polling with epoll", strerror(-rc));
+    return open_poller(RT_POLLER_EPOLL);
 }
 
 static void init_worker(struct worker *w, unsigned id)
