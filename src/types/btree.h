@@ -1,12 +1,12 @@
 /*
- * btree.h - inside types/: a B+ tree of the items of a sorted set, in the order of (score, member bytes),
- * with the number of items below every branch.
+ * btree.h - inside types/: a B+ tree of the items of a sorted set, in the order of (score, member
+ * bytes), with the number of items below every branch.
  *
- *                       [ inner | inner ]                 height 2: of each child the node, its number of
- *                      /                 \                items and its smallest item
- *        [ leaf | leaf | leaf ]       [ leaf | leaf ]     height 1
- *            |      |      |             |      |
- *          leaf <-> leaf <-> leaf <->  leaf <-> leaf      height 0: score and item of each
+ *                 [ inner | inner ]              height 2: of each child the node, its number
+ *                 /               \              of items and its smallest item
+ *     [ leaf | leaf | leaf ]   [ leaf | leaf ]   height 1
+ *         |      |      |          |      |
+ *       leaf <-> leaf <-> leaf <-> leaf <-> leaf height 0: score and item of each
  *
  * A leaf repeats the scores, so that a search looks into an item only where scores are equal.
  *
@@ -37,7 +37,7 @@ struct btree_inner {
     size_t n;
     void *child[INNER_MAX];
     size_t count[INNER_MAX];
-    double score[INNER_MAX]; /* of the first item below the child, */
+    double score[INNER_MAX];           /* of the first item below the child, */
     struct zset_item *item[INNER_MAX]; /* and the item */
 };
 
@@ -49,8 +49,9 @@ struct btree {
     size_t leaves, inners;
 };
 
-/* A place between items. Which ones lie before it? Those below the score, or the member, or both in this
- * order; and with `after` those that equal it. A bound by member alone is for items of one score. */
+/* A place between items. Which ones lie before it? Those below the score, or the member, or both in
+ * this order; and with `after` those that equal it. A bound by member alone is for items of one
+ * score. */
 struct btree_bound {
     bool by_score, by_member, after;
     double score;
