@@ -2,12 +2,12 @@
  * netpoll_uring_probe.c - whether io_uring works here as the poller needs it: tried, since neither
  * a version nor a feature bit tells.
  *
- *   peer:   "ab" --> reset          ours: a multishot receive into provided buffers
- *                                     must tell of two bytes, then of the reset
+ *   peer:   "ab" --> close or reset     ours: a multishot receive into provided buffers
+ *                                         must tell of two bytes, then of the end
  *
- * Both are there before the ring looks. Kernels of some years, unless mended, then tell of the
- * bytes alone: a connection that ended this way would never be closed. With sandboxes that know
- * io_uring in part, any step may fail.
+ * Both are there before the ring looks. Some kernels then tell of the bytes alone (liburing's issue
+ * 1549): a connection that ended this way would never be closed. With sandboxes that know io_uring
+ * in part, any step may fail.
  */
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -30,12 +30,17 @@ static int listen_nearby(struct sockaddr_in *addr)
     return -1;
 }
 
-/* A connection to itself; where there is no network, a unix one. */
-static bool connect_pair(int fds[2])
+static bool unix_pair(int fds[2])
+{
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0;
+}
+
+/* False where there is no network. */
+static bool tcp_pair(int fds[2])
 {
     struct sockaddr_in addr;
     int listening = listen_nearby(&addr);
-    if (listening < 0) return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0;
+    if (listening < 0) return false;
     fds[0] = -1;
     fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fds[1] >= 0 && connect(fds[1], (struct sockaddr *)&addr, sizeof addr) == 0) {
@@ -46,7 +51,7 @@ static bool connect_pair(int fds[2])
     return fds[0] >= 0;
 }
 
-static void send_and_reset(int fd)
+static void send_and_end(int fd)
 {
     struct linger now = {.l_onoff = 1};
     ssize_t put = send(fd, "ab", 2, MSG_NOSIGNAL);
@@ -72,7 +77,7 @@ static int receive_both(struct poller *p, int fds[2])
     io_uring_prep_recv_multishot(sqe, fds[0], NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     int rc = io_uring_submit_and_get_events(&p->ring);
-    if (rc >= 0) send_and_reset(fds[1]);
+    if (rc >= 0) send_and_end(fds[1]);
     if (rc < 0) close(fds[1]);
     if (rc < 0) return rc;
     rc = next_result(&p->ring);
@@ -82,11 +87,13 @@ static int receive_both(struct poller *p, int fds[2])
 
 static int try_ring(struct poller *p)
 {
+    static bool (*const pairs[])(int fds[2]) = {unix_pair, tcp_pair};
     int fds[2], rc = uring__open_buffers(p);
-    if (rc < 0) return rc;
-    if (!connect_pair(fds)) return -EOPNOTSUPP;
-    rc = receive_both(p, fds);
-    close(fds[0]);
+    for (size_t i = 0; i < ARRAY_LEN(pairs) && rc == 0; i++) {
+        if (!pairs[i](fds)) continue;
+        rc = receive_both(p, fds);
+        close(fds[0]);
+    }
     return rc;
 }
 
