@@ -93,7 +93,8 @@ static void note_and_yield(void *arg)
 static void take_turns(void *arg)
 {
     n_order = 0;
-    for (intptr_t i = 0; i < 3; i++) co_spawn("turn", note_and_yield, (void *)i);
+    for (intptr_t i = 0; i < 3; i++)
+        co_spawn("turn", note_and_yield, (void *)i);
     while (n_order < 6)
         co_yield();
     static const int want[] = {0, 1, 2, 0, 1, 2};
@@ -155,7 +156,8 @@ static void ready_first(void)
     CHECK(co_park(rt_now() + 5000 * MS) == RT_OK);
     CHECK(rt_now() - before < 4000 * MS);
     before = rt_now();
-    while (co_park(before + MS) != RT_ETIMEDOUT) CHECK(rt_now() - before < 1000 * MS);
+    while (co_park(before + MS) != RT_ETIMEDOUT)
+        CHECK(rt_now() - before < 1000 * MS);
     CHECK(co_park(0) == RT_ETIMEDOUT);
     co_ready(co_self());
     CHECK(co_park(0) == RT_OK);
@@ -265,7 +267,8 @@ static void burn_many(void)
 {
     atomic_store(&counter, 0);
     atomic_store(&workers_seen, 0);
-    for (int i = 0; i < 8; i++) co_spawn("burn", burn, NULL);
+    for (int i = 0; i < 8; i++)
+        co_spawn("burn", burn, NULL);
     wait_for(&counter, 8);
 }
 
@@ -394,7 +397,8 @@ static void suspend_many(void)
     struct rt_stats stats;
     atomic_store(&counter, 0);
     atomic_store(&released, false);
-    for (intptr_t i = 0; i < SUSPENDED; i++) co_spawn("many", wait_for_release, (void *)i);
+    for (intptr_t i = 0; i < SUSPENDED; i++)
+        co_spawn("many", wait_for_release, (void *)i);
     int64_t until = rt_now() + 10000 * MS;
     while (rt_stats(&stats), stats.parked < SUSPENDED) {
         CHECK(rt_now() < until);
@@ -594,7 +598,8 @@ static void beside_fn(void *arg)
     }
 }
 
-/* Uses up its fair share again and again; in every other round after one more yield. */
+/* Uses up its fair share again and again; in every other round after one more yield. A round is
+ * long enough for the system to have run both threads. */
 static void greedy_main(void *arg)
 {
     beside_least = 1 << 30;
@@ -603,7 +608,8 @@ static void greedy_main(void *arg)
         int before = atomic_load(&beside);
         int64_t start = rt_now();
         if (round & 1) co_yield();
-        while (rt_now() - start < 10 * MS) {
+        while (rt_now() - start < 10 * MS ||
+               (atomic_load(&beside) == before && rt_now() - start < 3000 * MS)) {
             if (co_should_yield()) co_yield();
         }
         int ran = atomic_load(&beside) - before;

@@ -67,7 +67,8 @@ static void sleep_body(void)
     CHECK(took >= 20 * MS && took < 2000 * MS);
     CHECK(rt_now_cached() <= rt_now() && rt_now_cached() >= before + 19 * MS);
     before = rt_now();
-    while (co_park(before + 5 * MS) != RT_ETIMEDOUT) continue;
+    while (co_park(before + 5 * MS) != RT_ETIMEDOUT)
+        continue;
     CHECK(rt_now() - before >= 5 * MS);
     co_sleep(0);
     co_sleep(-5);
@@ -90,7 +91,8 @@ static void lone_yield_body(void)
 {
     int64_t until = rt_now() + 5000 * MS;
     start(sleep_20_ms, NULL);
-    while (atomic_load(&running) && rt_now() < until) co_yield();
+    while (atomic_load(&running) && rt_now() < until)
+        co_yield();
     CHECK(atomic_load(&running) == 0);
 }
 
@@ -234,9 +236,11 @@ static void one_at_a_time(void **state)
 }
 
 static int arrivals[10], n_arrivals;
+static atomic_int coming;
 
 static void arrive(void *arg)
 {
+    atomic_fetch_add(&coming, 1);
     co_mutex_lock(&mutex);
     arrivals[n_arrivals++] = (int)(intptr_t)arg;
     co_mutex_unlock(&mutex);
@@ -246,10 +250,13 @@ static void arrive(void *arg)
 static void fifo_body(void)
 {
     n_arrivals = 0;
+    atomic_store(&coming, 0);
     co_mutex_lock(&mutex);
     for (intptr_t i = 0; i < 10; i++) {
         start(arrive, (void *)i);
-        co_sleep(2 * MS); /* until it waits */
+        while (atomic_load(&coming) <= i)
+            co_sleep(MS);
+        co_sleep(5 * MS); /* until it waits */
     }
     co_mutex_unlock(&mutex);
     wait_for_all();
