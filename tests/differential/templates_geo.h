@@ -2,7 +2,10 @@
  *
  *   $G key, mostly a sorted set of places    $O longitude    $P latitude    $R length
  *
- * The order of what is not sorted is another here; COUNT takes all, as places may be as far. */
+ * The order of what is not sorted is another here; COUNT takes all, as places may be as far. 7.0 misses
+ * some places near the poles and across the 180th meridian: searches keep away from them. */
+{2, "GEOADD edges (0|180|-180|179.99999) (0|85.05112878|-85.05112878) $e"},
+{2, "(GEOPOS|GEOHASH|GEODIST) edges $e $e"},
 {8, "GEOADD $G {$O $P $e}"},
 {3, "GEOADD $G $O $P $e $O $P $e $O $P $e $O $P $v $O $P $n $O $P $n"},
 {3, "GEOADD $G [NX|XX|CH|XX CH|NX CH] {$O $P $e}"},

@@ -17,8 +17,11 @@
 {4, "XTRIM $X (MAXLEN|MINID) [=|~] $u [LIMIT $u]"},
 {2, "XTRIM $X MINID [=] $I"},
 {1, "XTRIM $X (MAXLEN|$x $u|MAXLEN $i|MAXLEN 1 MINID 1|MINID $x|MAXLEN ~ 1 LIMIT $i|MAXLEN 1 LIMIT 1)"},
-{3, "XSETID $X $I [ENTRIESADDED $n] [MAXDELETEDID $I]"},
-{1, "XSETID $X ($i|$I ENTRIESADDED|$I ENTRIESADDED $i|$I $x 1)"},
+/* On a stream of which nothing was deleted: since 7.2 the ID may not lie before what was. */
+{3, "XADD lasting $I f $e"},
+{3, "XSETID lasting $I [ENTRIESADDED $n]"},
+{1, "XSETID lasting ($i|$I ENTRIESADDED|$I ENTRIESADDED $i|$I $x 1)"},
+{1, "XRANGE lasting - +"},
 {6, "XREAD [COUNT $u] STREAMS $X $X $I $I"},
 {2, "XREAD [COUNT $u] [BLOCK 1] STREAMS $X ($I|\\$)"},
 {1, "XREAD (STREAMS $X|STREAMS $X $X 0|COUNT x STREAMS $X 0|BLOCK -1 STREAMS $X 0|BLOCK $x STREAMS $X 0|GROUP g c STREAMS $X 0|NOACK STREAMS $X 0|STREAMS $X >|$x $X 0)"},
