@@ -169,6 +169,17 @@ proc start_server {args} {
     return $name
 }
 
+# The same with a redis-server, for tests of what goes between the two.
+proc start_redis {args} {
+    set ours $::server_program
+    set ::server_program redis-server
+    set code [catch {start_server {*}$args} result info]
+    set ::server_program $ours
+    return -options $info $result
+}
+
+proc have_redis {} { return [expr {[auto_execok redis-server] ne ""}] }
+
 proc server_config {dir port extra} {
     set lines [list "port $port" "bind 127.0.0.1" "dir $dir" "logfile $dir/log" {save ""} "daemonize no" \
                    "enable-debug-command yes" "loglevel notice"]

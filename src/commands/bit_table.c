@@ -1,7 +1,6 @@
 /* bit_table.c - the declarations of the bitmap commands. */
 #include "commands/bit_internal.h"
 
-#define ONE_KEY(flag_bits) {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 
 static const char *const unit_history[] = {"7.0.0", "Takes `BYTE` or `BIT`.", NULL};
 static const char *const bitop_history[] = {"8.2.0", "Takes `DIFF`, `DIFF1`, `ANDOR` and `ONE`.",

@@ -55,6 +55,24 @@ void call_served(const struct call *c, struct waiter *w)
     waiter_done(w);
 }
 
+bool waiter_serve(struct waiter *w, struct part *p, const struct key *k, int64_t now_ms,
+                  waiter_take *take)
+{
+    struct entry **slot = ks_find(p, w->db, k, now_ms, KS_NO_STATS);
+    if (!slot || (*slot)->type != w->type) return false;
+    if (!waiter_claim(w)) return true; /* it has just left: the next in line */
+    struct caller *caller = waiter_caller(w);
+    struct call c = {.caller = caller,
+                     .r = caller->reply,
+                     .cmd = caller->last_command, /* the one that waits */
+                     .db = w->db,
+                     .now_ms = now_ms,
+                     .part = p};
+    take(&c, waiter_arg(w), k, slot);
+    call_served(&c, w);
+    return true;
+}
+
 /* ---- registration --------------------------------------------------------------------------- */
 
 static bool in_keys(const struct blocked *b, struct slice key)

@@ -69,6 +69,17 @@ struct entry **call_find_type(struct call *c, const struct key *k, enum value_ty
     return NULL;
 }
 
+struct entry **call_first_of(struct call *c, uint32_t nkeys, enum value_type type,
+                             const struct key **k, bool *wrong)
+{
+    for (uint32_t i = 0; i < nkeys && !*wrong; i++) {
+        struct entry **slot = call_find_type(c, &c->keys[i], type, wrong);
+        *k = &c->keys[i];
+        if (slot) return slot;
+    }
+    return NULL;
+}
+
 void call_changed(struct call *c, const struct key *k, char klass, const char *event)
 {
     c->dirty++;
@@ -166,6 +177,29 @@ bool call_timeout(struct call *c, uint32_t arg, int64_t *deadline_ms)
     int64_t ms = (int64_t)ceill(seconds * 1000);
     *deadline_ms = ms == 0 ? INT64_MAX : c->now_ms + ms;
     return true;
+}
+
+bool call_mpop_args(struct call *c, uint32_t at, const char *first, const char *second,
+                    struct mpop_args *out)
+{
+    int64_t n, count = 1;
+    if (!call_i64_range(c, at, 1, INT64_MAX, &n, "numkeys should be greater than 0")) return false;
+    uint32_t i = at + 1 + (uint32_t)MIN(n, UINT32_MAX / 2);
+    bool known = i < c->argc && (slice_is(c->argv[i], first) || slice_is(c->argv[i], second));
+    bool counted = false;
+    if (known) out->second = slice_is(c->argv[i++], second);
+    for (; known && i < c->argc; i += 2) {
+        known = !counted && i + 1 < c->argc && slice_is(c->argv[i], "COUNT");
+        if (known &&
+            !call_i64_range(c, i + 1, 1, INT64_MAX, &count, "count should be greater than 0")) {
+            return false;
+        }
+        counted = true;
+    }
+    if (!known) call_syntax_error(c);
+    out->nkeys = (uint32_t)n;
+    out->count = (size_t)count;
+    return known;
 }
 
 /* ---- usual errors and HELP ------------------------------------------------------------------ */

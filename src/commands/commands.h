@@ -67,6 +67,9 @@ struct key_spec {
     const char *notes;
 };
 
+/* The specification of a command whose first argument is its only key. */
+#define ONE_KEY(flag_bits) {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
+
 /* How a command comes by its partitions; from its declaration. */
 enum command_shape {
     SHAPE_ONE,     /* one key, always at the same argument; does not block: the fast path */
@@ -209,6 +212,9 @@ struct entry **call_find(struct call *c, const struct key *k, unsigned ks_flags)
 /* For reading a value of a type: NULL when absent; or of another type: then *wrong is set and the
  * WRONGTYPE error has been replied. */
 struct entry **call_find_type(struct call *c, const struct key *k, enum value_type type, bool *wrong);
+/* The same for the first of c's first nkeys keys that is there; *k is that key. */
+struct entry **call_first_of(struct call *c, uint32_t nkeys, enum value_type type,
+                             const struct key **k, bool *wrong);
 struct part *call_part(struct call *c, const struct key *k);
 /* Every change goes through here: tells watchers, counts, and (by its event name) whoever listens for
  * keyspace events and effects. klass: the letter of notify-keyspace-events ('$' strings, 'l' lists,
@@ -233,6 +239,14 @@ bool call_i64(struct call *c, uint32_t arg, int64_t *out);            /* "value 
 bool call_i64_range(struct call *c, uint32_t arg, int64_t min, int64_t max, int64_t *out, const char *error);
 bool call_double(struct call *c, uint32_t arg, double *out);          /* "value is not a valid float" */
 bool call_timeout(struct call *c, uint32_t arg, int64_t *deadline_ms); /* seconds, fractions; 0: none = INT64_MAX */
+/* "numkeys key [key ...] FIRST|SECOND [COUNT n]" from argument `at` on, as LMPOP and ZMPOP take it. */
+struct mpop_args {
+    uint32_t nkeys;
+    bool second;
+    size_t count;
+};
+bool call_mpop_args(struct call *c, uint32_t at, const char *first, const char *second,
+                    struct mpop_args *out);
 void call_syntax_error(struct call *c);
 void call_wrong_type(struct call *c);
 /* HELP of a container command from its cmd->parent->help. */
@@ -263,6 +277,11 @@ bool call_block(struct call *c, const struct block_request *req);
 /* In serve(): the waiter's client and reply, to build its reply in. */
 struct caller *waiter_caller(struct waiter *w);
 void *waiter_arg(struct waiter *w);
+/* A whole serve() for a waiter that any value of its type satisfies: claims it and has `take` build
+ * the reply from the value in slot, with waiter_arg(). */
+typedef void waiter_take(struct call *c, const void *arg, const struct key *k, struct entry **slot);
+bool waiter_serve(struct waiter *w, struct part *p, const struct key *k, int64_t now_ms,
+                  waiter_take *take);
 /* In serve(), at its end: c, in which the reply was built, has served w. Counts what it changed. */
 void call_served(const struct call *c, struct waiter *w);
 

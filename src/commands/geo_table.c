@@ -2,7 +2,6 @@
 #include "commands/geo_internal.h"
 
 #define GROUP         .group = "geo", .acl = ACL_GEO
-#define ONE_KEY(bits) {{KEYS_RANGE, bits, 1, 0, 1, 0, NULL, NULL}}
 #define READS         (KEY_RO | KEY_ACCESS)
 #define WRITES        (KEY_OW | KEY_UPDATE)
 #define RADIUS_KEYS(from)                                                                          \

@@ -1,7 +1,6 @@
 /* hash_table.c - the declarations of the hash commands. */
 #include "commands/hash_internal.h"
 
-#define ONE_KEY(flag_bits) {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 #define READ               ONE_KEY(KEY_RO | KEY_ACCESS)
 #define UPDATE             ONE_KEY(KEY_RW | KEY_UPDATE)
 

@@ -1,7 +1,6 @@
 /* keys_table.c - the declarations of the commands on keys and on whole databases. */
 #include "commands/keys_internal.h"
 
-#define ONE_KEY(flag_bits)  {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 #define SUB_KEY(flag_bits)  {{KEYS_RANGE, flag_bits, 2, 0, 1, 0, NULL, NULL}}
 #define ALL_KEYS(flag_bits) {{KEYS_RANGE, flag_bits, 1, -1, 1, 0, NULL, NULL}}
 #define TWO_KEYS(first, second)                                                                    \

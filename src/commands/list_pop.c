@@ -5,9 +5,7 @@
  * plan behind and waits; whoever fills one of the keys, still owning it, carries the plan out in
  * the waiting client's name (serve), so no third client comes between.
  *
- * Invariants
- *  1. serve() consumes nothing unless it has claimed the waiter.
- *  2. A move whose target is of another type fails in the waiting client; the element stays.
+ * A move whose target is of another type fails in the waiting client; the element stays.
  */
 #include "commands/list_internal.h"
 
@@ -147,9 +145,9 @@ struct plan {
 };
 
 /* Carries the plan out on a key that holds a list. */
-static void carry_out(struct call *c, const struct plan *plan, const struct key *k,
-                      struct entry **slot)
+static void carry_out(struct call *c, const void *arg, const struct key *k, struct entry **slot)
 {
+    const struct plan *plan = arg;
     switch (plan->kind) {
     case PLAN_POP:
         reply_array(c->r, 2);
@@ -167,19 +165,7 @@ static void carry_out(struct call *c, const struct plan *plan, const struct key 
 
 static bool serve(struct waiter *w, struct part *p, const struct key *k, int64_t now_ms)
 {
-    struct entry **slot = ks_find(p, w->db, k, now_ms, KS_NO_STATS);
-    if (!slot || (*slot)->type != TYPE_LIST) return false;
-    if (!waiter_claim(w)) return true; /* it has just left: the next in line */
-    struct caller *caller = waiter_caller(w);
-    struct call c = {.caller = caller,
-                     .r = caller->reply,
-                     .cmd = caller->last_command, /* the one that waits */
-                     .db = w->db,
-                     .now_ms = now_ms,
-                     .part = p};
-    carry_out(&c, waiter_arg(w), k, slot);
-    call_served(&c, w);
-    return true;
+    return waiter_serve(w, p, k, now_ms, carry_out);
 }
 
 static void null_array_on_timeout(struct reply *r)
@@ -216,23 +202,12 @@ static void wait_for(struct call *c, const struct plan *plan, uint32_t nkeys, in
     part_set_free(&needs);
 }
 
-/* The first of the keys that holds a list; NULL: none does, or (*wrong) one holds another type. */
-static struct entry **first_list(struct call *c, uint32_t nkeys, const struct key **k, bool *wrong)
-{
-    for (uint32_t i = 0; i < nkeys; i++) {
-        struct entry **slot = call_find_type(c, &c->keys[i], TYPE_LIST, wrong);
-        *k = &c->keys[i];
-        if (slot || *wrong) return slot;
-    }
-    return NULL;
-}
-
 static void pop_or_wait(struct call *c, const struct plan *plan, uint32_t nkeys,
                         int64_t deadline_ms)
 {
     const struct key *k = NULL;
     bool wrong = false;
-    struct entry **slot = first_list(c, nkeys, &k, &wrong);
+    struct entry **slot = call_first_of(c, nkeys, TYPE_LIST, &k, &wrong);
     if (slot) {
         carry_out(c, plan, k, slot);
     } else if (!wrong) {
@@ -288,31 +263,13 @@ void brpoplpush_command(struct call *c)
     move_or_wait(c, LIST_TAIL, LIST_HEAD, deadline_ms);
 }
 
-/* "numkeys key [key ...] LEFT|RIGHT [COUNT n]" from argument `at` on. */
 static bool parse_mpop(struct call *c, uint32_t at, uint32_t *nkeys, struct plan *plan)
 {
-    int64_t n, count = 1;
-    if (!call_i64_range(c, at, 1, INT64_MAX, &n, "numkeys should be greater than 0")) return false;
-    if (n > (int64_t)c->argc - at - 2) {
-        call_syntax_error(c);
-        return false;
-    }
-    uint32_t i = at + 1 + (uint32_t)n;
-    bool counted = false;
-    if (!list_end_arg(c, i++, &plan->from)) return false;
-    for (; i < c->argc; i += 2) {
-        if (counted || i + 1 == c->argc || !slice_is(c->argv[i], "COUNT")) {
-            call_syntax_error(c);
-            return false;
-        }
-        counted = true;
-        if (!call_i64_range(c, i + 1, 1, INT64_MAX, &count, "count should be greater than 0")) {
-            return false;
-        }
-    }
-    *nkeys = (uint32_t)n;
-    plan->kind = PLAN_POP_MANY;
-    plan->count = (size_t)count;
+    struct mpop_args args;
+    if (!call_mpop_args(c, at, "LEFT", "RIGHT", &args)) return false;
+    *nkeys = args.nkeys;
+    *plan = (struct plan){
+        .kind = PLAN_POP_MANY, .from = args.second ? LIST_TAIL : LIST_HEAD, .count = args.count};
     return true;
 }
 
@@ -323,7 +280,7 @@ void lmpop_command(struct call *c)
     uint32_t nkeys;
     bool wrong = false;
     if (!parse_mpop(c, 1, &nkeys, &plan)) return;
-    struct entry **slot = first_list(c, nkeys, &k, &wrong);
+    struct entry **slot = call_first_of(c, nkeys, TYPE_LIST, &k, &wrong);
     if (slot) {
         carry_out(c, &plan, k, slot);
     } else if (!wrong) {
@@ -336,6 +293,6 @@ void blmpop_command(struct call *c)
     struct plan plan = {0};
     uint32_t nkeys;
     int64_t deadline_ms;
-    if (!call_timeout(c, 1, &deadline_ms) || !parse_mpop(c, 2, &nkeys, &plan)) return;
+    if (!parse_mpop(c, 2, &nkeys, &plan) || !call_timeout(c, 1, &deadline_ms)) return;
     pop_or_wait(c, &plan, nkeys, deadline_ms);
 }

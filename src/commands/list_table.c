@@ -1,7 +1,6 @@
 /* list_table.c - the declarations of the list commands. */
 #include "commands/list_internal.h"
 
-#define ONE_KEY(flag_bits)       {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 #define TWO_KEYS(first, second)                                                                    \
     {                                                                                              \
         {KEYS_RANGE, first, 1, 0, 1, 0, NULL, NULL}, {KEYS_RANGE, second, 2, 0, 1, 0, NULL, NULL}  \

@@ -1,7 +1,6 @@
 /* set_table.c - the declarations of the set commands. */
 #include "commands/set_internal.h"
 
-#define ONE_KEY(flag_bits)  {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 #define ALL_KEYS            {{KEYS_RANGE, KEY_RO | KEY_ACCESS, 1, -1, 1, 0, NULL, NULL}}
 #define TARGET_AND_KEYS                                                                            \
     {                                                                                              \

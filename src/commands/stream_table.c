@@ -1,9 +1,7 @@
 /* stream_table.c - the declarations of the stream commands. */
 #include "commands/stream_internal.h"
 
-#define KEY_AT(at, flag_bits)   {{KEYS_RANGE, flag_bits, at, 0, 1, 0, NULL, NULL}}
-#define ONE_KEY(flag_bits)      KEY_AT(1, flag_bits)
-#define SUB_KEY(flag_bits)      KEY_AT(2, flag_bits)
+#define SUB_KEY(flag_bits)      {{KEYS_RANGE, flag_bits, 2, 0, 1, 0, NULL, NULL}}
 #define KEYS_BEHIND_STREAMS(at) {{KEYS_RANGE_AFTER, KEY_RO | KEY_ACCESS, at, -1, 1, 2, "STREAMS", NULL}}
 #define STREAM_COMMON           .group = "stream", .acl = ACL_STREAM
 

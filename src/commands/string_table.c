@@ -1,7 +1,6 @@
 /* string_table.c - the declarations of the string commands. */
 #include "commands/string_internal.h"
 
-#define ONE_KEY(flag_bits)     {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 #define NOTED_KEY(flag_bits, notes)                                                                \
     {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, notes}}
 #define TWO_KEYS(flag_bits)    {{KEYS_RANGE, flag_bits, 1, 1, 1, 0, NULL, NULL}}

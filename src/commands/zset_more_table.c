@@ -2,7 +2,6 @@
 #include "commands/zset_more_internal.h"
 
 #define GROUP            .group = "sorted-set", .acl = ACL_ZSET
-#define ONE_KEY(flags)   {{KEYS_RANGE, flags, 1, 0, 1, 0, NULL, NULL}}
 #define TAKEN            (KEY_RW | KEY_ACCESS | KEY_DELETE)
 #define COUNTED(flags, at) {KEYS_NUM, flags, at, 0, 1, 0, NULL, NULL}
 #define INPUTS           {COUNTED(KEY_RO | KEY_ACCESS, 1)}

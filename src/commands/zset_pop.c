@@ -7,9 +7,6 @@
  *   ZPOPMIN key n       RESP2         [member, score, ...]       RESP3  [[member, score], ...]
  *   BZPOPMIN key ...    RESP2 and 3   [key, member, score]
  *   ZMPOP, BZMPOP       RESP2 and 3   [key, [[member, score], ...]]
- *
- * Invariants
- *  1. serve() consumes nothing unless it has claimed the waiter.
  */
 #include "commands/zset_more_internal.h"
 
@@ -50,9 +47,9 @@ static void reply_first(struct reply *r, const struct plan *plan, const struct e
 }
 
 /* Carries the plan out on a key that holds a sorted set. */
-static void carry_out(struct call *c, const struct plan *plan, const struct key *k,
-                      struct entry **slot)
+static void carry_out(struct call *c, const void *arg, const struct key *k, struct entry **slot)
 {
+    const struct plan *plan = arg;
     size_t len = zset_len(*slot), n = MIN(len, plan->count);
     if (n == 0) {
         reply_empty_array(c->r);
@@ -103,45 +100,12 @@ void zpopmax_command(struct call *c)
 
 /* ---- one of several keys -------------------------------------------------------------------- */
 
-/* The first of nkeys keys that is there. NULL: none, or (*wrong, replied) it is no sorted set. */
-static struct entry **first_zset(struct call *c, uint32_t nkeys, const struct key **k, bool *wrong)
-{
-    for (uint32_t i = 0; i < nkeys && !*wrong; i++) {
-        struct entry **slot = call_find_type(c, &c->keys[i], TYPE_ZSET, wrong);
-        *k = &c->keys[i];
-        if (slot) return slot;
-    }
-    return NULL;
-}
-
-/* "numkeys key [key ...] MIN|MAX [COUNT n]" from argument `at` on. */
 static bool parse_mpop(struct call *c, uint32_t at, uint32_t *nkeys, struct plan *plan)
 {
-    int64_t n, count = 1;
-    bool counted = false;
-    if (!call_i64_range(c, at, 1, INT64_MAX, &n, "numkeys should be greater than 0")) return false;
-    if (n > (int64_t)c->argc - at - 2) {
-        call_syntax_error(c);
-        return false;
-    }
-    uint32_t i = at + 1 + (uint32_t)n;
-    plan->max = slice_is(c->argv[i], "MAX");
-    bool known = plan->max || slice_is(c->argv[i], "MIN");
-    for (i++; known && i < c->argc; i += 2) {
-        known = !counted && i + 1 < c->argc && slice_is(c->argv[i], "COUNT");
-        if (!known) break;
-        counted = true;
-        if (!call_i64_range(c, i + 1, 1, INT64_MAX, &count, "count should be greater than 0")) {
-            return false;
-        }
-    }
-    if (!known) {
-        call_syntax_error(c);
-        return false;
-    }
-    *nkeys = (uint32_t)n;
-    plan->pairs = plan->keyed = true;
-    plan->count = (size_t)count;
+    struct mpop_args args;
+    if (!call_mpop_args(c, at, "MIN", "MAX", &args)) return false;
+    *nkeys = args.nkeys;
+    *plan = (struct plan){.max = args.second, .pairs = true, .keyed = true, .count = args.count};
     return true;
 }
 
@@ -152,7 +116,7 @@ void zmpop_command(struct call *c)
     uint32_t nkeys;
     bool wrong = false;
     if (!parse_mpop(c, 1, &nkeys, &plan)) return;
-    struct entry **slot = first_zset(c, nkeys, &k, &wrong);
+    struct entry **slot = call_first_of(c, nkeys, TYPE_ZSET, &k, &wrong);
     if (slot) {
         carry_out(c, &plan, k, slot);
     } else if (!wrong) {
@@ -164,19 +128,7 @@ void zmpop_command(struct call *c)
 
 static bool serve(struct waiter *w, struct part *p, const struct key *k, int64_t now_ms)
 {
-    struct entry **slot = ks_find(p, w->db, k, now_ms, KS_NO_STATS);
-    if (!slot || (*slot)->type != TYPE_ZSET) return false;
-    if (!waiter_claim(w)) return true; /* it has just left: the next in line */
-    struct caller *caller = waiter_caller(w);
-    struct call c = {.caller = caller,
-                     .r = caller->reply,
-                     .cmd = caller->last_command, /* the one that waits */
-                     .db = w->db,
-                     .now_ms = now_ms,
-                     .part = p};
-    carry_out(&c, waiter_arg(w), k, slot);
-    call_served(&c, w);
-    return true;
+    return waiter_serve(w, p, k, now_ms, carry_out);
 }
 
 static void wait_for(struct call *c, const struct plan *plan, uint32_t nkeys, int64_t deadline_ms)
@@ -201,7 +153,7 @@ static void pop_or_wait(struct call *c, const struct plan *plan, uint32_t nkeys,
 {
     const struct key *k = NULL;
     bool wrong = false;
-    struct entry **slot = first_zset(c, nkeys, &k, &wrong);
+    struct entry **slot = call_first_of(c, nkeys, TYPE_ZSET, &k, &wrong);
     if (slot) {
         carry_out(c, plan, k, slot);
     } else if (!wrong) {

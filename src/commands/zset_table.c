@@ -1,7 +1,6 @@
 /* zset_table.c - the declarations of the commands of zset.c and zset_range.c. */
 #include "commands/zset_internal.h"
 
-#define ONE_KEY(flag_bits) {{KEYS_RANGE, flag_bits, 1, 0, 1, 0, NULL, NULL}}
 #define STORE_KEYS                                                                                 \
     {                                                                                              \
         {KEYS_RANGE, KEY_OW | KEY_UPDATE, 1, 0, 1, 0, NULL, NULL},                                 \

@@ -1,9 +1,6 @@
 /*
  * runtime_chan.c - channels and select: hand-over, buffering, order, closing, deadlines, fairness,
  * many senders and receivers over several workers.
- *
- * Failures inside coroutines end the program (CHECK); each body runs in a runtime of its own, once
- * for each number of workers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,52 +9,9 @@
 
 #include <cmocka.h>
 
-#include "base/base.h"
-#include "runtime/runtime.h"
-
-#define MS 1000000LL
+#include "in_runtime.h"
 
 CHAN_TYPE(int_chan, int)
-
-static void (*body)(void);
-static const unsigned worker_counts[] = {1, 2, 4};
-
-static void run_body(void *arg)
-{
-    body();
-    rt_stop();
-}
-
-static void in_runtime(void (*fn)(void))
-{
-    body = fn;
-    for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
-        struct rt_config config = {.workers = worker_counts[i]};
-        assert_int_equal(rt_run(&config, run_body, NULL), RT_OK);
-    }
-}
-
-static int64_t soon(void)
-{
-    return rt_now() + 10000 * MS;
-}
-
-static _Atomic(int) running;
-
-static void wait_for_all(void)
-{
-    int64_t until = soon();
-    while (atomic_load(&running) > 0) {
-        CHECK(rt_now() < until);
-        co_sleep(MS / 10);
-    }
-}
-
-static void start(co_fn *fn, void *arg)
-{
-    atomic_fetch_add(&running, 1);
-    CHECK(co_spawn("test", fn, arg) == RT_OK);
-}
 
 /* ---- one sender, one receiver --------------------------------------------------------------- */
 

@@ -1,9 +1,6 @@
 /*
  * runtime_co.c - coroutines and the scheduler: starting, ending, yielding, park and ready, pinning,
  * dormancy, rounds, stack overflow.
- *
- * Failures inside coroutines end the program (CHECK); each body runs in a runtime of its own, once
- * for each number of workers.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -19,37 +16,7 @@
 
 #include <cmocka.h>
 
-#include "base/base.h"
-#include "runtime/runtime.h"
-
-#define MS 1000000LL
-
-static void (*body)(void);
-static const unsigned worker_counts[] = {1, 2, 4};
-
-static void run_body(void *arg)
-{
-    body();
-    rt_stop();
-}
-
-static void in_runtime(void (*fn)(void))
-{
-    body = fn;
-    for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
-        struct rt_config config = {.workers = worker_counts[i]};
-        assert_int_equal(rt_run(&config, run_body, NULL), RT_OK);
-    }
-}
-
-static void wait_for(_Atomic(int) *counter, int value)
-{
-    int64_t until = rt_now() + 20000 * MS;
-    while (atomic_load(counter) != value) {
-        CHECK(rt_now() < until);
-        co_sleep(MS / 5);
-    }
-}
+#include "in_runtime.h"
 
 /* ---- starting and ending -------------------------------------------------------------------- */
 

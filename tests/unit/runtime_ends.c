@@ -1,9 +1,6 @@
 /*
  * runtime_ends.c - how connections end: what was sent arrives, then the end of the stream, or the
  * error; whatever came just before, however busy the reader's worker is.
- *
- * Failures inside coroutines end the program (CHECK); each body runs in a runtime of its own, once
- * for each number of workers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,54 +16,7 @@
 
 #include <cmocka.h>
 
-#include "base/base.h"
-#include "runtime/runtime.h"
-
-#define MS 1000000LL
-
-static void (*body)(void);
-static const unsigned worker_counts[] = {1, 2, 4};
-static _Atomic(int) running;
-
-static void run_body(void *arg)
-{
-    body();
-    rt_stop();
-}
-
-static void in_runtime(void (*fn)(void))
-{
-    body = fn;
-    for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
-        struct rt_config config = {.workers = worker_counts[i]};
-        assert_int_equal(rt_run(&config, run_body, NULL), RT_OK);
-    }
-}
-
-static int64_t soon(void)
-{
-    return rt_now() + 10000 * MS;
-}
-
-static void start(co_fn *fn, void *arg)
-{
-    atomic_fetch_add(&running, 1);
-    CHECK(co_spawn("test", fn, arg) == RT_OK);
-}
-
-static void finished(void)
-{
-    atomic_fetch_sub(&running, 1);
-}
-
-static void wait_for_all(void)
-{
-    int64_t until = soon();
-    while (atomic_load(&running) > 0) {
-        CHECK(rt_now() < until);
-        co_sleep(MS / 10);
-    }
-}
+#include "in_runtime.h"
 
 /* ---- a peer that is not in the runtime ------------------------------------------------------ */
 
@@ -274,8 +224,8 @@ static void what_was_written_before_the_runtime_stops_arrives(void **state)
     char buf[8];
     body = stop_body;
     for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
-        struct rt_config config = {.workers = worker_counts[i]};
-        assert_int_equal(rt_run(&config, run_body, NULL), RT_OK);
+        body_config.workers = worker_counts[i];
+        assert_int_equal(rt_run(&body_config, run_body, NULL), RT_OK);
         assert_int_equal(recv(last[1], buf, sizeof buf, MSG_DONTWAIT), 3);
         assert_int_equal(recv(last[1], buf, sizeof buf, MSG_DONTWAIT), 0);
         close(last[1]);

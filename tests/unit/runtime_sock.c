@@ -2,9 +2,6 @@
  * runtime_sock.c - sockets: reading and writing, waiting, hang-ups, cancelling, closing, dormant
  * readers, accepting and connecting, and a worker that is too busy to poll. And the example of
  * docs/ as it stands there.
- *
- * Failures inside coroutines end the program (CHECK); each body runs in a runtime of its own, once
- * for each number of workers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,60 +16,12 @@
 
 #include <cmocka.h>
 
-#include "base/base.h"
-#include "runtime/runtime.h"
+#include "in_runtime.h"
 
 #define main echo_server_main
 int echo_server_main(int argc, char **argv);
 #include "../../docs/echo-server.c"
 #undef main
-
-#define MS 1000000LL
-
-static void (*body)(void);
-static const unsigned worker_counts[] = {1, 2, 4};
-static enum rt_poller poller;
-static _Atomic(int) running;
-
-static void run_body(void *arg)
-{
-    body();
-    rt_stop();
-}
-
-static void in_runtime(void (*fn)(void))
-{
-    body = fn;
-    for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
-        struct rt_config config = {.workers = worker_counts[i], .poller = poller};
-        assert_int_equal(rt_run(&config, run_body, NULL), RT_OK);
-    }
-}
-
-static int64_t soon(void)
-{
-    return rt_now() + 10000 * MS;
-}
-
-static void start(co_fn *fn, void *arg)
-{
-    atomic_fetch_add(&running, 1);
-    CHECK(co_spawn("test", fn, arg) == RT_OK);
-}
-
-static void finished(void)
-{
-    atomic_fetch_sub(&running, 1);
-}
-
-static void wait_for_all(void)
-{
-    int64_t until = soon();
-    while (atomic_load(&running) > 0) {
-        CHECK(rt_now() < until);
-        co_sleep(MS / 10);
-    }
-}
 
 static void make_pair(struct sock **a, struct sock **b)
 {
@@ -420,9 +369,9 @@ static void bad_descriptors_body(void)
 
 static void what_cannot_be_polled_is_refused(void **state)
 {
-    poller = RT_POLLER_EPOLL;
+    body_config.poller = RT_POLLER_EPOLL;
     in_runtime(bad_descriptors_body);
-    poller = RT_POLLER_AUTO;
+    body_config.poller = RT_POLLER_AUTO;
 }
 
 /* ---- a busy worker -------------------------------------------------------------------------- */

@@ -1,8 +1,5 @@
 /*
  * runtime_sync.c - timers and sleep, mutexes, offloaded calls.
- *
- * Failures inside coroutines end the program (CHECK); each body runs in a runtime of its own, once
- * for each number of workers.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,49 +10,7 @@
 
 #include <cmocka.h>
 
-#include "base/base.h"
-#include "runtime/runtime.h"
-
-#define MS 1000000LL
-
-static void (*body)(void);
-static const unsigned worker_counts[] = {1, 2, 4};
-static _Atomic(int) running;
-
-static void run_body(void *arg)
-{
-    body();
-    rt_stop();
-}
-
-static void in_runtime(void (*fn)(void))
-{
-    body = fn;
-    for (size_t i = 0; i < ARRAY_LEN(worker_counts); i++) {
-        struct rt_config config = {.workers = worker_counts[i], .offload_threads = 4};
-        assert_int_equal(rt_run(&config, run_body, NULL), RT_OK);
-    }
-}
-
-static void start(co_fn *fn, void *arg)
-{
-    atomic_fetch_add(&running, 1);
-    CHECK(co_spawn("test", fn, arg) == RT_OK);
-}
-
-static void finished(void)
-{
-    atomic_fetch_sub(&running, 1);
-}
-
-static void wait_for_all(void)
-{
-    int64_t until = rt_now() + 20000 * MS;
-    while (atomic_load(&running) > 0) {
-        CHECK(rt_now() < until);
-        co_sleep(MS / 10);
-    }
-}
+#include "in_runtime.h"
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
@@ -315,6 +270,7 @@ static void blocking_calls_run_beside_and_are_bounded(void **state)
 
 int main(void)
 {
+    body_config.offload_threads = 4;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sleeping_takes_its_time),
         cmocka_unit_test(timers_pass_while_one_yields_alone),

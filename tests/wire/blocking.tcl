@@ -185,6 +185,7 @@ test "timeouts that are none" {
     expect_error {$c blmove l m up left 0} "ERR syntax error"
     expect_error {$c blmpop 0 0 l left} "ERR numkeys should be greater than 0"
     expect_error {$c blmpop 0 1 l left count 0} "ERR count should be greater than 0"
+    expect_error {$c blmpop x 0 l left} "ERR numkeys should be greater than 0" ;# before the timeout
 }
 
 test "a hundred timeouts at once end about on time" {

@@ -4,16 +4,6 @@ source [file join [file dirname [info script]] .. harness.tcl]
 start_server
 set c [client -keep 1]
 
-# A redis-server beside ours, with an empty save.
-proc start_redis {args} {
-    set ours $::server_program
-    set ::server_program redis-server
-    set code [catch {start_server {*}$args} result info]
-    set ::server_program $ours
-    return -options $info $result
-}
-set have_redis [expr {![catch {exec sh -c "command -v redis-server"}]}]
-
 # A key of every type and encoding, small and large.
 proc add_all {c} {
     $c flushall
@@ -199,7 +189,7 @@ test "a key restored serves those who wait for it" {
 # ---- between two servers ------------------------------------------------------------------------
 
 test "payloads of redis-server are taken, and it takes ours of version 10" -only weft {
-    if {!$have_redis} { puts "  no redis-server"; return }
+    if {![have_redis]} { puts "  no redis-server"; return }
     set s [start_redis]
     set r [client -server $s]
     $c config set rdb-version 10
@@ -216,7 +206,7 @@ test "payloads of redis-server are taken, and it takes ours of version 10" -only
 
 foreach target {weft redis} {
     test "MIGRATE to $target" -only weft {
-        if {$target eq "redis" && !$have_redis} { puts "  no redis-server"; return }
+        if {$target eq "redis" && ![have_redis]} { puts "  no redis-server"; return }
         set s [expr {$target eq "redis" ? [start_redis] : [start_server]}]
         set d [client -server $s]
         set to [list 127.0.0.1 [server_port $s]]

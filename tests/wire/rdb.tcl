@@ -1,15 +1,6 @@
 # rdb.tcl - the RDB file: SAVE, loading at start, shutdown, DEBUG RELOAD; files of both kinds of server.
 source [file join [file dirname [info script]] .. harness.tcl]
 
-proc start_redis {args} {
-    set ours $::server_program
-    set ::server_program redis-server
-    set code [catch {start_server {*}$args} result info]
-    set ::server_program $ours
-    return -options $info $result
-}
-set have_redis [expr {![catch {exec sh -c "command -v redis-server"}]}]
-
 proc add_all {c} {
     $c flushall
     $c mset string hello int 12345 empty {}
@@ -101,7 +92,7 @@ test "redis-check-rdb accepts our files" -only weft {
 }
 
 test "redis-server loads our files and we its" -only weft {
-    if {!$have_redis} { puts "  no redis-server"; return }
+    if {![have_redis]} { puts "  no redis-server"; return }
     set dir [folder]
     set s [start_server -config "dir $dir\nrdb-version 10"]
     set c [client]
@@ -321,7 +312,7 @@ test "while it loads the server says so" -only weft {
 }
 
 test "libraries of functions are kept for the next file" -only weft {
-    if {!$have_redis} { puts "  no redis-server"; return }
+    if {![have_redis]} { puts "  no redis-server"; return }
     set dir [folder]
     set code "#!lua name=lib\nredis.register_function('f', function() return 7 end)"
     set s [start_redis -config "dir $dir"]
