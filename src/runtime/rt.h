@@ -259,6 +259,11 @@ struct worker *worker_self(void);
 
 /* ---- sched.c -------------------------------------------------------------------------------- */
 
+void sched__init(void);                    /* once the clock runs */
+void sched__worker_init(struct worker *w); /* its id is set */
+/* The scheduler of the calling thread's worker; returns after rt_stop(). */
+void sched__work(struct worker *w);
+uint32_t sched__ring_count(const struct worker *w); /* any thread */
 /* Queues a coroutine that the caller made active (invariant 2): on the calling worker if it may run
  * there, else on `worker`. Wakes whoever is needed. */
 void sched__enqueue(struct co *co, unsigned worker);

@@ -46,15 +46,8 @@
  * would wake up for nothing), owner-private queues that thieves reach through membarrier() (an
  * interrupt on every core for each steal).
  */
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "base/base.h"
 #include "runtime/netpoll.h"
 
 #define BUDGET_MIN    16
@@ -68,11 +61,8 @@
 #define SHARE_AT      4  /* events of one poll that are worth waking another worker */
 #define GLOBAL_EVERY  61 /* turns of the scheduler */
 #define LAST_POLLS    3  /* one to ask the kernel, one to close, one to spare */
-#define DEFAULT_STACK (256 * 1024)
 
 struct rt rt;
-static _Atomic(bool) running;
-static _Atomic(int) stoppers;                                  /* threads inside rt_stop() */
 __attribute__((used)) _Thread_local struct worker *rt__worker; /* named in assembly */
 
 #if !defined(__x86_64__) || defined(WEFT_SANITIZER)
@@ -178,7 +168,7 @@ static inline void share(struct worker *w)
 
 /* ---- queueing ------------------------------------------------------------------------------- */
 
-static uint32_t ring_count(const struct worker *w)
+uint32_t sched__ring_count(const struct worker *w)
 {
     uint32_t head = atomic_load_explicit(&w->head, memory_order_acquire);
     return atomic_load_explicit(&w->tail, memory_order_acquire) - head;
@@ -373,7 +363,7 @@ struct co *sched__next(struct worker *w)
 
 static bool own_empty(struct worker *w)
 {
-    return ring_count(w) == 0 && !w->pinned.first &&
+    return sched__ring_count(w) == 0 && !w->pinned.first &&
            !atomic_load_explicit(&w->run_next, memory_order_relaxed);
 }
 
@@ -429,7 +419,7 @@ static int poll_own(struct worker *w, int64_t timeout_ns)
     note_time(w);
     timer__fire(w, w, w->now);
     if (UNLIKELY(co__trim_wanted())) co__trim(w->now);
-    if (!w->solo && ring_count(w) >= SHARE_AT) share(w);
+    if (!w->solo && sched__ring_count(w) >= SHARE_AT) share(w);
     return n;
 }
 
@@ -469,7 +459,7 @@ static struct worker *find_victim(struct worker *w)
     uint32_t least = least_to_steal(w), start = w->turn++ % rt.n;
     for (unsigned i = 0; i < rt.n; i++) {
         struct worker *victim = &rt.workers[(start + i) % rt.n];
-        if (victim != w && ring_count(victim) >= least) return victim;
+        if (victim != w && sched__ring_count(victim) >= least) return victim;
     }
     return NULL;
 }
@@ -626,7 +616,8 @@ static void found(struct worker *w)
 {
     if (!w->searching) return;
     stop_searching(w);
-    if (ring_count(w) > 0 || atomic_load_explicit(&rt.n_global, memory_order_relaxed)) share(w);
+    if (sched__ring_count(w) > 0 || atomic_load_explicit(&rt.n_global, memory_order_relaxed))
+        share(w);
 }
 
 /* Own queues are empty. */
@@ -709,7 +700,23 @@ static void last_polls(struct worker *w)
         poll_for(w, w, 0);
 }
 
-static void work(struct worker *w)
+void sched__init(void)
+{
+    rt.slice_cycles = (uint64_t)(SLICE_NS / clock_ns_per_cycle);
+    rt.poll_cycles = (uint64_t)(POLL_NS / clock_ns_per_cycle);
+    atomic_init(&rt.watch, -1);
+}
+
+void sched__worker_init(struct worker *w)
+{
+    w->solo = rt.n == 1;
+    w->budget = w->budget_size = BUDGET_MIN;
+    w->round_end_tail = &w->round_end;
+    w->seen = mem_calloc(rt.n * sizeof *w->seen);
+    w->turn = w->id;
+}
+
+void sched__work(struct worker *w)
 {
     struct co *co;
     while ((co = find(w)))
@@ -823,261 +830,3 @@ bool torture__spurious(void)
     return true;
 }
 #endif
-
-/* ---- statistics ----------------------------------------------------------------------------- */
-
-static uint64_t get(const _Atomic(uint64_t) *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
-
-static void add_counters(struct rt_stats *s, const struct counters *c)
-{
-    s->switches += get(&c->switches);
-    s->spawns += get(&c->spawns);
-    s->steals += get(&c->steals);
-    s->stolen += get(&c->stolen);
-    s->polls += get(&c->polls);
-    s->poll_waits += get(&c->poll_waits);
-    s->poll_events += get(&c->poll_events);
-    s->wakeups += get(&c->wakeups);
-    s->parks += get(&c->parks);
-    s->parked += get(&c->parks) - get(&c->unparks);
-    s->dormant += get(&c->sleeps) - get(&c->unsleeps);
-    s->coroutines += get(&c->spawns) - get(&c->ends);
-}
-
-static void add_worker(struct rt_stats *s, const struct worker *w)
-{
-    add_counters(s, &w->count);
-    s->run_queue += ring_count(w);
-    s->idle_stacks += atomic_load_explicit(&w->n_stacks, memory_order_relaxed);
-}
-
-void rt_stats_of(unsigned worker, struct rt_stats *stats)
-{
-    memset(stats, 0, sizeof *stats);
-    if (worker < rt.n) add_worker(stats, &rt.workers[worker]);
-}
-
-/* Counters of one gauge are read at different times: it may seem a little below zero. */
-static void not_negative(uint64_t *gauge)
-{
-    if ((int64_t)*gauge < 0) *gauge = 0;
-}
-
-void rt_stats(struct rt_stats *total)
-{
-    uint64_t idle = 0;
-    memset(total, 0, sizeof *total);
-    if (rt.n == 0) return;
-    for (unsigned i = 0; i < rt.n; i++)
-        add_worker(total, &rt.workers[i]);
-    add_counters(total, &rt.foreign);
-    total->run_queue += atomic_load_explicit(&rt.n_global, memory_order_relaxed);
-    total->stacks = co__stacks(&idle);
-    total->idle_stacks += idle;
-    offload__stats(total);
-    not_negative(&total->coroutines);
-    not_negative(&total->parked);
-    not_negative(&total->dormant);
-}
-
-/* ---- the program ---------------------------------------------------------------------------- */
-
-static unsigned usable_cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
-    return (unsigned)MAX(CPU_COUNT(&set), 1);
-}
-
-static int open_pollers(const struct netpoll *np)
-{
-    for (unsigned i = 0; i < rt.n; i++) {
-        int rc = np->open(&rt.workers[i]);
-        if (rc == 0) continue;
-        while (i-- > 0)
-            np->close(&rt.workers[i]);
-        return rc;
-    }
-    rt.netpoll = np;
-    return 0;
-}
-
-static int open_poller(enum rt_poller which)
-{
-    if (which == RT_POLLER_EPOLL) return open_pollers(&netpoll_epoll);
-#ifdef WEFT_IO_URING
-    return open_pollers(&netpoll_uring);
-#else
-    return -ENOSYS;
-#endif
-}
-
-/* What "auto" means (docs/netpoll.md says why), unless the environment says otherwise. */
-static enum rt_poller preferred_poller(void)
-{
-    const char *name = getenv("WEFT_NETPOLLER");
-    return name && strcmp(name, "io_uring") == 0 ? RT_POLLER_IO_URING : RT_POLLER_EPOLL;
-}
-
-static int choose_poller(enum rt_poller which)
-{
-    if (which != RT_POLLER_AUTO) return open_poller(which);
-    int rc = open_poller(preferred_poller());
-    if (rc == 0) return rc;
-    log_write(LOG_NOTICE, "No io_uring here (%s): polling with epoll", strerror(-rc));
-    return open_poller(RT_POLLER_EPOLL);
-}
-
-static void init_worker(struct worker *w, unsigned id)
-{
-    w->id = (uint16_t)id;
-    w->solo = rt.n == 1;
-    w->budget = w->budget_size = BUDGET_MIN;
-    w->round_end_tail = &w->round_end;
-    w->seen = mem_calloc(rt.n * sizeof *w->seen);
-    w->now = clock_mono_ns();
-    w->turn = id;
-    atomic_init(&w->timer_next, RT_NEVER);
-    atomic_flag_clear(&w->poll_lock);
-    atomic_flag_clear(&w->timer_lock);
-}
-
-static void init(const struct rt_config *config)
-{
-    if (clock_ns_per_cycle == 1.0) clock_init();
-    memset(&rt, 0, sizeof rt);
-    rt.config = *config;
-    rt.n = config->workers ? MIN(config->workers, MAX_WORKERS) : MIN(usable_cores(), MAX_WORKERS);
-    rt.stack_size = config->stack_size ? config->stack_size : DEFAULT_STACK;
-#ifdef WEFT_SANITIZER
-    rt.stack_size *= 4; /* their frames are that much larger */
-#endif
-    rt.slice_cycles = (uint64_t)(SLICE_NS / clock_ns_per_cycle);
-    rt.poll_cycles = (uint64_t)(POLL_NS / clock_ns_per_cycle);
-    atomic_init(&rt.watch, -1);
-    pthread_mutex_init(&rt.global_lock, NULL);
-    co__global_init();
-    pool__init(&rt.socks, sizeof(struct sock), offsetof(struct sock, next));
-    rt.workers = mem_alloc(rt.n * sizeof *rt.workers + CACHE_LINE);
-    rt.worker_memory = rt.workers;
-    rt.workers = (void *)(((uintptr_t)rt.workers + CACHE_LINE - 1) & ~(uintptr_t)(CACHE_LINE - 1));
-    memset(rt.workers, 0, rt.n * sizeof *rt.workers);
-    for (unsigned i = 0; i < rt.n; i++)
-        init_worker(&rt.workers[i], i);
-}
-
-static void fini(void)
-{
-    for (unsigned i = 0; i < rt.n; i++) {
-        struct worker *w = &rt.workers[i];
-        co__worker_fini(w);
-        if (rt.netpoll) rt.netpoll->close(w);
-        mem_free(w->seen);
-        mem_free(w->timers);
-    }
-    co__global_fini();
-    pool__fini(&rt.socks);
-    pthread_mutex_destroy(&rt.global_lock);
-    mem_free(rt.worker_memory);
-    rt.workers = NULL;
-    rt.netpoll = NULL;
-    rt.n = 0;
-}
-
-static void adopt_thread_stack(struct worker *w)
-{
-    pthread_attr_t attr;
-    void *low = NULL;
-    size_t size = 0;
-    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
-        pthread_attr_getstack(&attr, &low, &size);
-        pthread_attr_destroy(&attr);
-    }
-    fiber_adopt(&w->fiber, low, size);
-}
-
-static void worker_main(struct worker *w)
-{
-    rt__worker = w;
-    adopt_thread_stack(w);
-    co__signal_stack(w, true);
-    if (rt.config.worker_start) rt.config.worker_start(w->id);
-    work(w);
-    co__signal_stack(w, false);
-    rt__worker = NULL;
-}
-
-static void *worker_thread(void *arg)
-{
-    mem_thread_attach();
-    worker_main(arg);
-    mem_thread_detach();
-    return NULL;
-}
-
-static int start_threads(void)
-{
-    for (unsigned i = 1; i < rt.n; i++) {
-        struct worker *w = &rt.workers[i];
-        int rc = pthread_create(&w->thread, NULL, worker_thread, w);
-        if (rc != 0) {
-            rt_stop();
-            while (--i > 0)
-                pthread_join(rt.workers[i].thread, NULL);
-            return RT_ESYS - rc;
-        }
-    }
-    return RT_OK;
-}
-
-static int run(void (*main_fn)(void *), void *arg)
-{
-    struct co *co = co__new("main", main_fn, arg);
-    if (!co) return RT_ENOMEM;
-    ring_push(&rt.workers[0], co);
-    int rc = start_threads();
-    if (rc != RT_OK) return rc;
-    worker_main(&rt.workers[0]);
-    for (unsigned i = 1; i < rt.n; i++)
-        pthread_join(rt.workers[i].thread, NULL);
-    return RT_OK;
-}
-
-int rt_run(const struct rt_config *config, void (*main_fn)(void *), void *arg)
-{
-    struct sigaction pipe, ignore = {.sa_handler = SIG_IGN};
-    init(config);
-    int rc = choose_poller(config->poller);
-    if (rc == 0) {
-        sigaction(SIGPIPE, NULL, &pipe);
-        if (pipe.sa_handler == SIG_DFL) sigaction(SIGPIPE, &ignore, NULL);
-        offload__start(config->offload_threads);
-        co__install_handler();
-        atomic_store_explicit(&running, true, memory_order_seq_cst);
-        rc = run(main_fn, arg);
-        atomic_store_explicit(&running, false, memory_order_seq_cst);
-        while (atomic_load_explicit(&stoppers, memory_order_seq_cst) > 0)
-            sched_yield();
-        offload__stop();
-        co__remove_handler();
-    } else {
-        rc = RT_ESYS + rc;
-    }
-    fini();
-    return rc;
-}
-
-/* The workers are not taken down while somebody is in here. */
-void rt_stop(void)
-{
-    atomic_fetch_add_explicit(&stoppers, 1, memory_order_seq_cst);
-    if (atomic_load_explicit(&running, memory_order_seq_cst)) {
-        atomic_store_explicit(&rt.stop, true, memory_order_seq_cst);
-        for (unsigned i = 0; i < rt.n; i++)
-            rt.netpoll->wake(&rt.workers[i]);
-    }
-    atomic_fetch_sub_explicit(&stoppers, 1, memory_order_seq_cst);
-}
