@@ -299,6 +299,9 @@ struct command_hooks { /* filled in by server/ */
     int (*wait)(struct caller *caller, struct waiter *w, int64_t deadline_ns, bool *unblock_error);
     /* A call that took longer than commands_slow_us. May not park. */
     void (*slow)(const struct call *c, int64_t us);
+    /* FLUSHALL has emptied everything: saves that if the configuration wants it; true: saved. PARKS
+     * unless `owned` (the caller owns all partitions). */
+    bool (*flushed)(bool owned);
     /* A keyspace event (call_changed), while commands_notify is not 0. May not park. */
     void (*changed)(struct call *c, const struct key *k, char klass, const char *event);
 };

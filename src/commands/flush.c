@@ -46,10 +46,10 @@ static void wait_freed(void)
         co_sleep(FLUSH_POLL_NS);
 }
 
-static void flush(struct call *c, int db)
+static bool flush(struct call *c, int db)
 {
     bool sync;
-    if (!parse_mode(c, &sync)) return;
+    if (!parse_mode(c, &sync)) return false;
     if (walk_owns_all(c)) {
         empty_all(c, db, !sync); /* there is no waiting in a transaction */
     } else {
@@ -59,15 +59,18 @@ static void flush(struct call *c, int db)
         keyspace_disown_all();
         if (sync) wait_freed();
     }
-    reply_ok(c->r);
+    return true;
 }
 
 void flushdb_command(struct call *c)
 {
-    flush(c, (int)c->db);
+    if (flush(c, (int)c->db)) reply_ok(c->r);
 }
 
+/* With save points the empty data are saved: a restart shall not bring back what is gone. */
 void flushall_command(struct call *c)
 {
-    flush(c, -1);
+    if (!flush(c, -1)) return;
+    if (command_hooks.flushed && command_hooks.flushed(walk_owns_all(c))) c->dirty = 0;
+    reply_ok(c->r);
 }

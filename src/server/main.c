@@ -122,6 +122,7 @@ static void set_hooks(void)
     struct command_hooks hooks = {0};
     session_hooks(&hooks);
     admin_hooks(&hooks);
+    hooks.flushed = persistence_flushed;
     commands_set_hooks(&hooks);
 }
 

@@ -99,6 +99,11 @@ bool persistence_wanted(void)
     return !persistence_loading() && !config_text_is_empty(OPT_SAVE);
 }
 
+bool persistence_flushed(bool owned)
+{
+    return persistence_wanted() && persistence_save(owned);
+}
+
 /* ---- DEBUG RELOAD -----------------------------------------------------------------------------
  */
 

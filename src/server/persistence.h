@@ -16,6 +16,8 @@ bool persistence_load(void);
 bool persistence_save(bool owned);
 /* Does the configuration want the data saved when the server ends? */
 bool persistence_wanted(void);
+/* All data are gone by FLUSHALL: saved if the configuration has save points. As persistence_save(). */
+bool persistence_flushed(bool owned);
 /* Saves what is there, empties everything and loads it again, as one step for everybody else. */
 struct reload {
     bool save, flush, merge;

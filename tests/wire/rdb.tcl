@@ -226,6 +226,25 @@ test "SIGTERM saves when there are save points, and not without" {
     }
 }
 
+test "FLUSHALL empties the file too when there are save points" {
+    set dir [folder]
+    set s [start_server -config "dir $dir\nsave 900 1"]
+    set c [client]
+    $c set key value
+    $c save
+    $c set key other
+    expect [$c flushall] OK
+    expect [info_field [$c info persistence] rdb_changes_since_last_save] 0
+    $c set key value
+    $c multi
+    $c flushall
+    $c set kept 1
+    expect [$c exec] {OK OK}
+    kill_server $s
+    start_server -config "dir $dir"
+    expect [[client] keys *] {}
+}
+
 test "a server that cannot save does not end" {
     set dir [folder]
     set s [start_server -config "dir $dir\ndbfilename file.rdb"]
